@@ -1,0 +1,1 @@
+"""Gradewire: signal automation for the Token Metrics crypto API."""

@@ -1,0 +1,1 @@
+"""The words of Gradewire: pure data and decisions, no input or output."""

@@ -1,0 +1,183 @@
+"""When something changed: crossings with hysteresis, minimum duration, cooldown; and moves over a window.
+
+Each result at a time depends on that time's look back only, never on an evaluation made before: there is no state to
+lose, and a shorter history that still holds the look back gives the same answer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from integration.domain.history import Floats, Ints
+
+DAY = 86_400_000
+
+#: A side older than this is forgotten: a year of quiet inside the band counts as a new beginning.
+MEMORY = 360 * DAY
+#: Suppressed crossings are counted this far back.
+COUNTED = 30 * DAY
+#: The longest cooldown that may be asked for.
+MAX_COOLDOWN = 30 * DAY
+
+Sides = NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive observations on one side, from position `start`; it counts from position `confirmed`, if ever."""
+
+    side: int
+    start: int
+    end: int
+    confirmed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A change of side that came to count at position `at`; its run began at position `start`.
+
+    `before` is the position of the last observation that was not on the new side.
+    """
+
+    at: int
+    start: int
+    before: int
+    side: int
+    previous: int
+
+
+def observed(as_of: Ints, values: Floats) -> tuple[Ints, Floats]:
+    """The observations alone: what is missing (NaN) is no observation."""
+    known = ~np.isnan(values)
+    return as_of[known], values[known]
+
+
+def level_sides(values: Floats, level: float, hysteresis: float, *, below: bool = False) -> Sides:
+    """1 or -1 on the two sides of a level, 0 in the band between.
+
+    Above is entered at x ≥ level and left at x ≤ level - hysteresis; for `below`, below is entered at x ≤ level and left
+    at x ≥ level + hysteresis. Equality belongs to the side that is entered.
+    """
+    # in decimals: 0.3 - 0.1 leaves at 0.2, not a hair below it
+    band = Decimal(repr(hysteresis))
+    if below:
+        back = float(Decimal(repr(level)) + band)
+        return np.where(values <= level, -1, np.where(values >= back, 1, 0)).astype(np.int8)
+    back = float(Decimal(repr(level)) - band)
+    return np.where(values >= level, 1, np.where(values <= back, -1, 0)).astype(np.int8)
+
+
+def _runs(times: Sequence[int], sides: Sequence[int], cadence: int, observations: int, duration: int) -> list[Run]:
+    """Runs of equal sides. One missing observation inside a run is forgiven, two end it; so does a value in the band."""
+    runs: list[Run] = []
+    side, start, count = 0, 0, 0
+    confirmed: int | None = None
+    for position, value in enumerate(sides):
+        missing = round((times[position] - times[position - 1]) / cadence) - 1 if position else 0
+        if side and (value != side or missing > 1):
+            runs.append(Run(side, start, position - 1, confirmed))
+            side = 0
+        if value == 0:
+            continue
+        if not side:
+            side, start, count, confirmed = value, position, 0, None
+        count += 1
+        if confirmed is None and count >= observations and times[position] - times[start] >= duration:
+            confirmed = position
+    if side:
+        runs.append(Run(side, start, len(times) - 1, confirmed))
+    return runs
+
+
+def crossings(
+    as_of: Ints,
+    sides: Sides,
+    *,
+    cadence: int,
+    max_gap: int,
+    observations: int = 1,
+    duration: int = 0,
+    assumed: int | None = None,
+) -> list[Crossing]:
+    """Changes of side among observations, in order.
+
+    The first side seen within MEMORY, or after a silence longer than `max_gap`, only sets the side, without confirmation.
+    `assumed` is the side of a subject whose first observation lies in the band; None = the first side seen sets it.
+    """
+    times: list[int] = as_of.tolist()
+    each: list[int] = sides.tolist()
+    runs = _runs(times, each, cadence, observations, duration)
+    breaks = [0, *(np.flatnonzero(np.diff(as_of) > max_gap) + 1).tolist()]
+    found: list[Crossing] = []
+    for number, run in enumerate(runs):
+        if run.confirmed is None:
+            continue
+        at = run.confirmed
+        first = max(breaks[bisect_right(breaks, at) - 1], bisect_left(times, times[at] - MEMORY))
+        if run.start < first:
+            continue
+        previous = _side_before(runs, number, first, assumed if each[first] == 0 else None)
+        if previous is not None and previous != run.side:
+            before = next(p for p in range(run.start - 1, -1, -1) if each[p] != run.side)
+            found.append(Crossing(at, run.start, before, run.side, previous))
+    return found
+
+
+def _side_before(runs: Sequence[Run], number: int, first: int, initial: int | None) -> int | None:
+    """The side that counted last since position `first`: of the newest confirmed run, else the initial or first one seen."""
+    seen: int | None = None
+    for earlier in range(number - 1, -1, -1):
+        run = runs[earlier]
+        if run.end < first:
+            break
+        if run.start >= first and run.confirmed is not None:
+            return run.side
+        seen = run.side
+    return seen if initial is None else initial
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A happening at position `at` that is told, and how many before it were kept silent."""
+
+    at: int
+    suppressed: int
+
+
+def cool_down(as_of: Ints, happenings: Sequence[int], cooldown: int, told: Callable[[int], bool]) -> list[Notice]:
+    """Leading-edge debounce over the rising positions `happenings`.
+
+    One is kept silent if another, told or silent itself, happened less than `cooldown` ms before it; exactly `cooldown`
+    apart, it is told. `told(k)` says whether happening k is of a kind that the rule tells at all.
+    """
+    notices: list[Notice] = []
+    silent: list[int] = []
+    for k, position in enumerate(happenings):
+        if k and as_of[position] - as_of[happenings[k - 1]] < cooldown:
+            silent.append(position)
+        elif told(k):
+            recent = [p for p in silent if as_of[position] - as_of[p] <= COUNTED]
+            notices.append(Notice(position, len(recent)))
+            silent = []
+    return notices
+
+
+def moves(values: Floats, as_of: Ints, window: int, max_gap: int) -> Floats:
+    """x[t] - x[t - window observations]; NaN where there is none, or where a silence longer than `max_gap` lies between.
+
+    Missing values are no observations: leave them out first (`observed`). The result has the length of `values`.
+    """
+    change = np.full(len(values), np.nan)
+    if len(values) <= window:
+        return change
+    stretch = np.concatenate(([0], np.cumsum(np.diff(as_of) > max_gap)))
+    same = stretch[window:] == stretch[:-window]
+    with np.errstate(over="ignore"):
+        change[window:][same] = (values[window:] - values[:-window])[same]
+    return change
