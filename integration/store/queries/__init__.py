@@ -1,0 +1,1 @@
+"""Every query has a name; each takes a connection."""

@@ -1,0 +1,117 @@
+"""Deliveries: owed with the event, looked at by their owner, tried again by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, literal_column, select, text, update
+
+from integration.store.tables import attempt, delivery, destination, event, subscription
+
+PENDING, DELIVERED, DEAD = 0, 1, 2
+#: Spelled as the partial index spells it: with a parameter, PostgreSQL would not use that index.
+IS_PENDING = delivery.c.state == literal_column("0")
+STATES = {PENDING: "pending", DELIVERED: "delivered", DEAD: "dead"}
+
+_OWE_SQLITE = """
+    INSERT INTO delivery (event_seq, subscription_id, destination_id, next_attempt_at, created_at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (subscription_id, event_seq) DO NOTHING"""
+_OWE_POSTGRESQL = text("""
+    INSERT INTO delivery (event_seq, subscription_id, destination_id, next_attempt_at, created_at)
+    SELECT *, CAST(:now AS bigint), CAST(:now AS bigint)
+    FROM unnest(CAST(:events AS bigint[]), CAST(:subscriptions AS text[]), CAST(:destinations AS text[]))
+    ON CONFLICT (subscription_id, event_seq) DO NOTHING""")
+
+
+def insert_deliveries(connection: Connection, owed: Sequence[tuple[int, str, str]], now: int) -> None:
+    """Owe events to subscriptions: (event seq, subscription id, destination id) each, due at `now` (ms).
+
+    What is owed already stays as it is.
+    """
+    if not owed:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_OWE_SQLITE, [(*one, now, now) for one in owed])
+    else:
+        events, subscriptions, destinations = map(list, zip(*owed, strict=True))
+        given = {"now": now, "events": events, "subscriptions": subscriptions, "destinations": destinations}
+        connection.execute(_OWE_POSTGRESQL, given)
+
+
+def retry_one(connection: Connection, account_id: str, delivery_id: int, now: int) -> bool:
+    """Make one of an account's deliveries due now, with all attempts before it again; False if it is not theirs.
+
+    One that was delivered is sent again under the same id.
+    """
+    mine = select(subscription.c.id).where(subscription.c.account_id == account_id)
+    query = update(delivery).where(delivery.c.id == delivery_id, delivery.c.subscription_id.in_(mine))
+    fresh = {"state": PENDING, "attempts": 0, "next_attempt_at": now, "lease": None, "done_at": None, "reason": None}
+    return connection.execute(query.values(fresh)).rowcount == 1
+
+
+def wake_destination(connection: Connection, destination_id: str, now: int) -> None:
+    """Make all that waits for a destination due now: it was resumed or mended."""
+    query = update(delivery).where(delivery.c.destination_id == destination_id, delivery.c.state == PENDING)
+    connection.execute(query.values(next_attempt_at=now, lease=None))
+
+
+def wake_subscription(connection: Connection, subscription_id: str, now: int) -> None:
+    """Make all that waits for a subscription due now: it was resumed."""
+    query = update(delivery).where(delivery.c.subscription_id == subscription_id, delivery.c.state == PENDING)
+    connection.execute(query.values(next_attempt_at=now, lease=None))
+
+
+def deliveries(
+    connection: Connection,
+    account_id: str,
+    *,
+    limit: int,
+    before: int | None = None,
+    state: int | None = None,
+    subscription_id: str | None = None,
+) -> list[Any]:
+    """An account's deliveries with event and destination, newest first; `before` is the last id of the page before."""
+    query = (
+        select(delivery, event.c.id.label("event_id"), event.c.trigger, event.c.subject, event.c.payload)
+        .add_columns(destination.c.channel, destination.c.label, destination.c.hint)
+        .join(subscription, subscription.c.id == delivery.c.subscription_id)
+        .join(event, event.c.seq == delivery.c.event_seq)
+        .join(destination, destination.c.id == delivery.c.destination_id)
+        .where(subscription.c.account_id == account_id)
+    )
+    if before is not None:
+        query = query.where(delivery.c.id < before)
+    if state is not None:
+        query = query.where(delivery.c.state == state)
+    if subscription_id is not None:
+        query = query.where(delivery.c.subscription_id == subscription_id)
+    return list(connection.execute(query.order_by(delivery.c.id.desc()).limit(limit)))
+
+
+def attempts(connection: Connection, account_id: str, delivery_id: int) -> list[Any]:
+    """Every attempt at one of an account's deliveries, oldest first."""
+    mine = select(subscription.c.id).where(subscription.c.account_id == account_id)
+    query = (
+        select(attempt)
+        .join(delivery, delivery.c.id == attempt.c.delivery_id)
+        .where(attempt.c.delivery_id == delivery_id, delivery.c.subscription_id.in_(mine))
+    )
+    return list(connection.execute(query.order_by(attempt.c.id)))
+
+
+def counts(connection: Connection, account_id: str | None = None) -> dict[str, int]:
+    """How many deliveries are in each state, of one account or of all."""
+    query = select(delivery.c.state, func.count()).group_by(delivery.c.state)
+    if account_id is not None:
+        query = query.join(subscription, subscription.c.id == delivery.c.subscription_id)
+        query = query.where(subscription.c.account_id == account_id)
+    found = dict.fromkeys(STATES.values(), 0)
+    return found | {STATES[state]: int(number) for state, number in connection.execute(query)}
+
+
+def oldest_due(connection: Connection, now: int) -> int | None:
+    """When the delivery that has waited longest became due (ms), None when nothing is due: where a standing worker shows."""
+    query = select(func.min(delivery.c.next_attempt_at)).where(IS_PENDING, delivery.c.next_attempt_at <= now)
+    found: int | None = connection.scalar(query)
+    return found

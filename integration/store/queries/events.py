@@ -1,0 +1,68 @@
+"""Events: numbered under one lock, so that nothing commits behind a reader's cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from integration.store.queries._dialect import lock_sequence
+from integration.store.tables import event
+
+
+class NewEvent(NamedTuple):
+    """An event to store."""
+
+    id: str
+    rule_id: str
+    trigger: str
+    subject: str
+    as_of: int
+    known_at: int
+    created_at: int
+    payload: str
+
+
+def lock(connection: Connection) -> None:
+    """Take the lock under which events are numbered; held to the commit. Take it before reading what decides them."""
+    lock_sequence(connection)
+
+
+def add(connection: Connection, events: Sequence[NewEvent]) -> dict[str, int]:
+    """Store events that are not there yet, in order; their seq by id. The caller holds the lock."""
+    there = known(connection, [e.id for e in events])
+    first = int(connection.scalar(select(func.max(event.c.seq))) or 0) + 1
+    fresh = list({e.id: e for e in events if e.id not in there}.values())
+    if not fresh:
+        return {}
+    rows = [{"seq": seq, **new._asdict()} for seq, new in enumerate(fresh, first)]
+    connection.execute(event.insert(), rows)
+    return {row["id"]: row["seq"] for row in rows}
+
+
+def known(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """The seq of those ids that are stored."""
+    found: dict[str, int] = {}
+    for start in range(0, len(ids), 500):
+        part = list(ids[start : start + 500])
+        found |= {row[0]: row[1] for row in connection.execute(select(event.c.id, event.c.seq).where(event.c.id.in_(part)))}
+    return found
+
+
+def of_rule(connection: Connection, rule_id: str, *, since: int, limit: int) -> list[Any]:
+    """The newest events of a rule with as_of since a time, newest first: seq, id, subject."""
+    c = event.c
+    query = select(c.seq, c.id, c.subject).where(c.rule_id == rule_id, c.as_of >= since)
+    return list(connection.execute(query.order_by(c.seq.desc()).limit(limit)))
+
+
+def one(connection: Connection, identity: str) -> Any | None:
+    """An event by id."""
+    return connection.execute(select(event).where(event.c.id == identity)).first()
+
+
+def newest(connection: Connection, *, limit: int, trigger: str | None = None) -> list[Any]:
+    """The newest events of all rules, newest first."""
+    query = select(event).order_by(event.c.seq.desc()).limit(limit)
+    return list(connection.execute(query if trigger is None else query.where(event.c.trigger == trigger)))

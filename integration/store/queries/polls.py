@@ -1,0 +1,75 @@
+"""Polls: one row a (source, selection, slot), claimed by lease, so that each is done once whoever tries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, or_, select, update
+
+from integration.store.queries._dialect import insert
+from integration.store.tables import poll
+
+
+def claim(connection: Connection, source: str, selection: str, slot: int, *, lease: str, now: int, until: int) -> int | None:
+    """Take a poll, new or left by a worker whose lease ran out or whose try failed and may be repeated; its id or None."""
+    fresh = {"source": source, "selection": selection, "slot": slot}
+    values = {"status": "running", "lease": lease, "lease_until": until, "started_at": now, "error": None}
+    row = insert(connection, poll).values(**fresh, **values).on_conflict_do_nothing().returning(poll.c.id)
+    identity = connection.scalar(row)
+    if identity is not None:
+        return int(identity)
+    again = (
+        update(poll)
+        .where(*(poll.c[name] == value for name, value in fresh.items()))
+        .where(poll.c.status.in_(("running", "failed", "partial")), poll.c.lease_until < now)
+        .values(**values)
+        .returning(poll.c.id)
+    )
+    identity = connection.scalar(again)
+    return None if identity is None else int(identity)
+
+
+def is_mine(connection: Connection, poll_id: int, lease: str) -> bool:
+    """Whether the lease still holds; locks the row to the commit where the database locks rows."""
+    query = select(poll.c.id).where(poll.c.id == poll_id, poll.c.lease == lease, poll.c.status == "running").with_for_update()
+    return connection.scalar(query) is not None
+
+
+def settle(connection: Connection, poll_id: int, lease: str, status: str, *, now: int, **values: Any) -> None:
+    """Record how a poll ended: done, failed (may be repeated once lease_until has passed) or partial."""
+    query = update(poll).where(poll.c.id == poll_id, poll.c.lease == lease)
+    connection.execute(query.values(status=status, finished_at=now, **values))
+
+
+def recent(connection: Connection, source: str, selection: str, *, limit: int) -> list[tuple[str, int]]:
+    """(status, rows) of the newest ended polls, newest first; failed ones, which saw nothing whole, left out."""
+    query = (
+        select(poll.c.status, poll.c.rows)
+        .where(poll.c.source == source, poll.c.selection == selection, poll.c.status.in_(("done", "partial")))
+        .order_by(poll.c.slot.desc())
+        .limit(limit)
+    )
+    return [(row.status, row.rows) for row in connection.execute(query)]
+
+
+def state(connection: Connection, source: str, selection: str, slot: int, now: int) -> str | None:
+    """Why a poll cannot be claimed now: done, or waiting (running elsewhere, or to be repeated later); None = it can."""
+    row = connection.execute(
+        select(poll.c.status, poll.c.lease_until).where(
+            and_(poll.c.source == source, poll.c.selection == selection, poll.c.slot == slot)
+        )
+    ).first()
+    if row is None or (row.status != "done" and row.lease_until < now):
+        return None
+    return "done" if row.status == "done" else "waiting"
+
+
+def newest(connection: Connection, *, limit: int) -> list[Any]:
+    """The newest polls, for people."""
+    return list(connection.execute(select(poll).order_by(poll.c.started_at.desc(), poll.c.id.desc()).limit(limit)))
+
+
+def troubled(connection: Connection, since: int) -> list[Any]:
+    """Polls since a time that did not end well."""
+    query = select(poll).where(poll.c.started_at >= since, or_(poll.c.status == "failed", poll.c.status == "partial"))
+    return list(connection.execute(query.order_by(poll.c.started_at.desc()).limit(50)))

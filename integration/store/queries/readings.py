@@ -1,0 +1,107 @@
+"""Readings: every version of what a source said about a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, func, select
+
+from integration.store.tables import poll, reading
+
+
+class Row(NamedTuple):
+    """One version of one reading; `values` is packed float64."""
+
+    source: str
+    subject: str
+    as_of: int
+    version: int
+    known_at: int
+    origin: str
+    poll_id: int | None
+    values: bytes
+    text: str | None
+
+
+class Version(NamedTuple):
+    """The newest version that is stored for a subject and as_of."""
+
+    version: int
+    values: bytes
+    text: str | None
+
+
+def newest_versions(connection: Connection, source: str, times: Iterable[int]) -> dict[tuple[str, int], Version]:
+    """The newest version of every subject at some as_of, by (subject, as_of)."""
+    columns = (reading.c.subject, reading.c.as_of, reading.c.version, reading.c["values"], reading.c.text)
+    query = (
+        select(*columns).where(reading.c.source == source, reading.c.as_of.in_(sorted(set(times)))).order_by(reading.c.version)
+    )
+    return {(r.subject, r.as_of): Version(r.version, bytes(r[3]), r.text) for r in connection.execute(query)}
+
+
+def add(connection: Connection, rows: Sequence[Row]) -> None:
+    """Store new versions."""
+    if rows:
+        connection.execute(reading.insert(), [row._asdict() for row in rows])
+
+
+def known_subjects(connection: Connection, source: str) -> set[str]:
+    """Subjects of which a source has said anything live."""
+    query = select(reading.c.subject).where(reading.c.source == source, reading.c.origin == "live").distinct()
+    return set(connection.scalars(query))
+
+
+def newest_as_of(connection: Connection, source: str) -> int | None:
+    """The newest as_of that a source has, over all subjects."""
+    newest: int | None = connection.scalar(select(func.max(reading.c.as_of)).where(reading.c.source == source))
+    return newest
+
+
+def log(
+    connection: Connection, source: str, *, since: int, subjects: Sequence[str] | None = None
+) -> list[tuple[str, int, int, bytes, str | None]]:
+    """(subject, as_of, known_at, values, text) as live evaluation saw them, by subject, then (known_at, as_of, version).
+
+    What was filled in later inside the live period (origin `reconstructed`) is not part of it.
+    """
+    c = reading.c
+    query = (
+        select(c.subject, c.as_of, c.known_at, c["values"], c.text)
+        .where(c.source == source, c.as_of >= since, c.origin != "reconstructed")
+        .order_by(c.subject, c.known_at, c.as_of, c.version)
+    )
+    if subjects is not None:
+        query = query.where(c.subject.in_(subjects))
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def latest(connection: Connection, source: str, subjects: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+    """The newest (as_of, values) of each subject."""
+    c = reading.c
+    newest = (
+        select(c.subject, func.max(c.as_of).label("as_of"))
+        .where(c.source == source, c.subject.in_(subjects))
+        .group_by(c.subject)
+        .subquery()
+    )
+    query = (
+        select(c.subject, c.as_of, c["values"])
+        .join(newest, and_(c.subject == newest.c.subject, c.as_of == newest.c.as_of))
+        .where(c.source == source)
+        .order_by(c.version)
+    )
+    return {row[0]: (row[1], bytes(row[2])) for row in connection.execute(query)}
+
+
+def count_by_source(connection: Connection) -> Mapping[str, Any]:
+    """How many readings each source has, and its newest as_of: {source: (count, as_of)}."""
+    c = reading.c
+    query = select(c.source, func.count(), func.max(c.as_of)).group_by(c.source)
+    return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+
+
+def newest_known_at(connection: Connection) -> int:
+    """The newest known_at of all polls that were committed, ms; 0 where there is none."""
+    return int(connection.scalar(select(func.max(poll.c.finished_at)).where(poll.c.status == "done")) or 0)

@@ -1,0 +1,144 @@
+"""Rules, and who wants them: subscriptions and feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, delete, exists, func, or_, select, update
+
+from integration.store.queries._dialect import insert
+from integration.store.tables import destination, event, feed, feed_item, feed_reader, rule, subscription
+
+#: A feed that nobody has read for this long sleeps: it collects nothing until it is asked for again.
+FEED_SLEEPS_AFTER = 30 * 86_400_000
+
+
+class Wish(NamedTuple):
+    """Someone wants a rule within a scope: a subscription (with its destination) or a feed."""
+
+    id: str
+    rule_id: str
+    scope: str
+    destination_id: str | None
+    created_at: int
+
+
+def ensure(connection: Connection, identity: str, trigger: str, semantics: int, options: str, now: int) -> None:
+    """The rule, made if it is new."""
+    values = {"id": identity, "trigger": trigger, "semantics": semantics, "options": options, "created_at": now}
+    connection.execute(insert(connection, rule).values(**values).on_conflict_do_nothing())
+
+
+def load(connection: Connection, identities: Sequence[str]) -> dict[str, Any]:
+    """Rules by id."""
+    return {row.id: row for row in connection.execute(select(rule).where(rule.c.id.in_(identities)))}
+
+
+def _awake(now: int) -> Any:
+    return exists().where(feed_reader.c.feed_id == feed.c.id, feed_reader.c.read_at > now - FEED_SLEEPS_AFTER)
+
+
+def live_rules(connection: Connection, now: int) -> list[Any]:
+    """Rules that a subscription (also a paused one) or an awake feed wants: id, trigger, semantics, options."""
+    wanted = select(subscription.c.rule_id).where(subscription.c.status != "ended")
+    read = select(feed.c.rule_id).where(_awake(now))
+    return list(connection.execute(select(rule).where(or_(rule.c.id.in_(wanted), rule.c.id.in_(read))).order_by(rule.c.id)))
+
+
+def wishes(connection: Connection, now: int, rules: Sequence[str] | None = None) -> tuple[list[Wish], list[Wish]]:
+    """(subscriptions to deliver to, feeds to fill) of some rules, or of all. Paused subscriptions get no deliveries."""
+    s = subscription.c
+    subscriptions = (
+        select(s.id, s.rule_id, s.scope, s.destination_id, s.changed_at)
+        .join(destination, destination.c.id == s.destination_id)
+        .where(s.status == "active")
+    )
+    feeds = select(feed.c.id, feed.c.rule_id, feed.c.scope, feed.c.created_at).where(_awake(now))
+    if rules is not None:
+        subscriptions, feeds = subscriptions.where(s.rule_id.in_(rules)), feeds.where(feed.c.rule_id.in_(rules))
+    return (
+        [Wish(*row) for row in connection.execute(subscriptions.order_by(s.id))],
+        [Wish(r[0], r[1], r[2], None, r[3]) for r in connection.execute(feeds.order_by(feed.c.id))],
+    )
+
+
+def wanted_scopes(connection: Connection, now: int) -> list[tuple[str, str, str, str]]:
+    """(trigger, semantics-free options, scope, rule id) of everything that is wanted: what polling follows from."""
+    subscribed = (
+        select(rule.c.trigger, rule.c.options, subscription.c.scope, rule.c.id)
+        .join(subscription, subscription.c.rule_id == rule.c.id)
+        .where(subscription.c.status != "ended")
+    )
+    read = select(rule.c.trigger, rule.c.options, feed.c.scope, rule.c.id).join(feed).where(_awake(now))
+    return sorted({tuple(row) for row in connection.execute(subscribed.union(read))})
+
+
+# -- feeds -----------------------------------------------------------------------------------------------------------
+
+
+def feed_of(connection: Connection, identity: str) -> Any | None:
+    """A feed by id."""
+    return connection.execute(select(feed).where(feed.c.id == identity)).first()
+
+
+def is_awake(connection: Connection, identity: str, now: int) -> bool:
+    """Whether anyone read a feed lately."""
+    return connection.scalar(select(feed.c.id).where(feed.c.id == identity, _awake(now))) is not None
+
+
+def live_feeds(connection: Connection, account_id: str, now: int) -> int:
+    """How many feeds an account keeps awake."""
+    c = feed_reader.c
+    query = select(func.count()).where(c.account_id == account_id, c.read_at > now - FEED_SLEEPS_AFTER)
+    return int(connection.scalar(query) or 0)
+
+
+def reader(connection: Connection, account_id: str, feed_id: str) -> int | None:
+    """When an account last read a feed, in ms."""
+    c = feed_reader.c
+    return connection.scalar(select(c.read_at).where(c.account_id == account_id, c.feed_id == feed_id))
+
+
+def note_reader(connection: Connection, account_id: str, feed_id: str, now: int) -> None:
+    """An account reads a feed."""
+    statement = insert(connection, feed_reader).values(account_id=account_id, feed_id=feed_id, read_at=now)
+    upsert = statement.on_conflict_do_update(
+        index_elements=[feed_reader.c.account_id, feed_reader.c.feed_id], set_={"read_at": statement.excluded.read_at}
+    )
+    connection.execute(upsert)
+
+
+def restart_feed(connection: Connection, identity: str, rule_id: str, scope: str, now: int) -> None:
+    """A new feed, or one that slept, empty."""
+    connection.execute(delete(feed_item).where(feed_item.c.feed_id == identity))
+    statement = insert(connection, feed).values(id=identity, rule_id=rule_id, scope=scope, created_at=now)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[feed.c.id], set_={"created_at": statement.excluded.created_at})
+    )
+
+
+def add_feed_items(connection: Connection, pairs: Sequence[tuple[str, int]]) -> None:
+    """Put events into feeds: (feed id, seq)."""
+    if pairs:
+        rows = [{"feed_id": feed_id, "seq": seq} for feed_id, seq in pairs]
+        connection.execute(insert(connection, feed_item).on_conflict_do_nothing(), rows)
+
+
+def read_feed(
+    connection: Connection, identity: str, *, limit: int, after: int | None = None, since: int | None = None
+) -> list[tuple[int, str]]:
+    """(seq, payload) of a feed's events, newest first; only those after a seq, or known since a time in ms."""
+    query = select(event.c.seq, event.c.payload).join(feed_item, feed_item.c.seq == event.c.seq)
+    query = query.where(feed_item.c.feed_id == identity)
+    if after is not None:
+        query = query.where(feed_item.c.seq > after)
+    if since is not None:
+        query = query.where(event.c.known_at >= since)
+    return [(row[0], row[1]) for row in connection.execute(query.order_by(feed_item.c.seq.desc()).limit(limit))]
+
+
+def end_unused(connection: Connection, subscription_id: str, now: int, reason: str) -> None:
+    """End a subscription, for good."""
+    query = update(subscription).where(subscription.c.id == subscription_id, subscription.c.status != "ended")
+    connection.execute(query.values(status="ended", reason=reason, changed_at=now))

@@ -1,0 +1,95 @@
+"""Subjects: names for people, and what scopes select by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select
+
+from integration.domain.catalogue import SubjectRow
+from integration.store.queries._dialect import insert
+from integration.store.tables import subject
+
+
+def keep(connection: Connection, rows: Sequence[SubjectRow], now: int) -> None:
+    """Insert or refresh. What a row does not say (no categories, no rank) stays as it was."""
+    for part in (
+        [r for r in rows if r.market_rank is None and not (r.categories or r.exchanges)],
+        [r for r in rows if r.market_rank is None and (r.categories or r.exchanges)],
+        [r for r in rows if r.market_rank is not None and not (r.categories or r.exchanges)],
+        [r for r in rows if r.market_rank is not None and (r.categories or r.exchanges)],
+    ):
+        if not part:
+            continue
+        statement = insert(connection, subject)
+        told = {"name", "symbol", "seen_at"}
+        told |= {"market_rank"} if part[0].market_rank is not None else set()
+        told |= {"categories", "exchanges"} if part[0].categories or part[0].exchanges else set()
+        upsert = statement.on_conflict_do_update(
+            index_elements=[subject.c.subject], set_={name: statement.excluded[name] for name in told}
+        )
+        connection.execute(upsert, [_values(row, now) for row in part])
+
+
+def _values(row: SubjectRow, now: int) -> dict[str, Any]:
+    return {
+        "subject": row.subject,
+        "kind": row.kind,
+        "name": row.name,
+        "symbol": row.symbol,
+        "categories": json.dumps(sorted(row.categories)),
+        "exchanges": json.dumps(sorted(row.exchanges)),
+        "market_rank": row.market_rank,
+        "seen_at": now,
+    }
+
+
+def forget_ranks(connection: Connection, except_for: Sequence[str]) -> None:
+    """Clear the market rank of subjects that are no longer ranked."""
+    ranked = connection.scalars(select(subject.c.subject).where(subject.c.market_rank.is_not(None)))
+    gone = sorted(set(ranked) - set(except_for))
+    if gone:
+        connection.execute(subject.update().where(subject.c.subject.in_(gone)).values(market_rank=None))
+
+
+def load(connection: Connection, subjects: Sequence[str] | None = None, kind: str | None = None) -> dict[str, SubjectRow]:
+    """Subjects by key: those named, or all of a kind, or all."""
+    query = select(subject)
+    if subjects is not None:
+        query = query.where(subject.c.subject.in_(subjects))
+    if kind is not None:
+        query = query.where(subject.c.kind == kind)
+    return {row.subject: _row(row) for row in connection.execute(query)}
+
+
+def _row(row: Any) -> SubjectRow:
+    lists = tuple(json.loads(row.categories)), tuple(json.loads(row.exchanges))
+    return SubjectRow(row.subject, row.kind, row.name, row.symbol, *lists, row.market_rank)
+
+
+def search(connection: Connection, kind: str, text: str, *, limit: int, offset: int) -> list[SubjectRow]:
+    """Subjects of a kind whose name or symbol contains a text, the exact symbol first, then by market rank and name."""
+    query = select(subject).where(subject.c.kind == kind)
+    if text:
+        pattern = f"%{text.lower().replace('%', '').replace('_', '')}%"
+        matches = or_(func.lower(subject.c.name).like(pattern), func.lower(subject.c.symbol).like(pattern))
+        query = query.where(or_(matches, subject.c.subject == f"{kind}:{text}"))
+    exact = (func.lower(subject.c.symbol) == text.lower()).desc()
+    ordered = query.order_by(exact, func.coalesce(subject.c.market_rank, 1_000_000), subject.c.name, subject.c.subject)
+    return [_row(row) for row in connection.execute(ordered.limit(limit).offset(offset))]
+
+
+def by_symbol(connection: Connection, kind: str, symbol: str) -> list[SubjectRow]:
+    """Every subject of a kind with a symbol or name, whatever its case; symbols are not unique."""
+    wanted = symbol.lower()
+    match = or_(func.lower(subject.c.symbol) == wanted, func.lower(subject.c.name) == wanted)
+    query = select(subject).where(subject.c.kind == kind, match).order_by(subject.c.subject)
+    return [_row(row) for row in connection.execute(query)]
+
+
+def slugs(connection: Connection, column: str) -> set[str]:
+    """Every category or exchange that a token has. `column` is categories or exchanges."""
+    lists = connection.scalars(select(subject.c[column]).where(subject.c.kind == "token").distinct())
+    return {slug for text in lists for slug in json.loads(text)}

@@ -1,0 +1,101 @@
+"""Destinations and subscriptions of accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, select, update
+
+from integration.store.tables import delivery, destination, rule, subscription
+
+
+def add_destination(connection: Connection, **values: Any) -> None:
+    """A new destination."""
+    connection.execute(destination.insert().values(**values))
+
+
+def destinations(connection: Connection, account_id: str) -> list[Any]:
+    """An account's destinations, newest first."""
+    query = select(destination).where(destination.c.account_id == account_id)
+    return list(connection.execute(query.order_by(destination.c.created_at.desc(), destination.c.id)))
+
+
+def destination_of(connection: Connection, account_id: str, identity: str) -> Any | None:
+    """One of an account's destinations."""
+    query = select(destination).where(destination.c.account_id == account_id, destination.c.id == identity)
+    return connection.execute(query).first()
+
+
+def change_destination(connection: Connection, identity: str, **values: Any) -> None:
+    """Change a destination's columns."""
+    connection.execute(update(destination).where(destination.c.id == identity).values(**values))
+
+
+def drop_destination(connection: Connection, identity: str) -> None:
+    """Remove a destination with its subscriptions and what they are owed."""
+    mine = select(subscription.c.id).where(subscription.c.destination_id == identity)
+    connection.execute(delete(delivery).where(delivery.c.subscription_id.in_(mine)))
+    connection.execute(delete(subscription).where(subscription.c.destination_id == identity))
+    connection.execute(delete(destination).where(destination.c.id == identity))
+
+
+def add(connection: Connection, **values: Any) -> None:
+    """A new subscription."""
+    connection.execute(subscription.insert().values(**values))
+
+
+def _with_rule() -> Select[Any]:
+    return (
+        select(subscription, rule.c.trigger, rule.c.options)
+        .add_columns(destination.c.channel, destination.c.label, destination.c.hint, destination.c.config)
+        .add_columns(destination.c.status.label("destination_status"), destination.c.reason.label("destination_reason"))
+        .join(rule, rule.c.id == subscription.c.rule_id)
+        .join(destination, destination.c.id == subscription.c.destination_id)
+    )
+
+
+def subscriptions(connection: Connection, account_id: str, *, origin: str | None = None, trigger: str | None = None) -> list[Any]:
+    """An account's subscriptions with rule and destination, newest first; ended ones left out."""
+    query = _with_rule().where(subscription.c.account_id == account_id, subscription.c.status != "ended")
+    if origin:
+        query = query.where(subscription.c.origin == origin)
+    if trigger:
+        query = query.where(rule.c.trigger == trigger)
+    return list(connection.execute(query.order_by(subscription.c.created_at.desc(), subscription.c.id)))
+
+
+def subscription_of(connection: Connection, account_id: str, identity: str) -> Any | None:
+    """One of an account's subscriptions, ended or not."""
+    query = _with_rule().where(subscription.c.account_id == account_id, subscription.c.id == identity)
+    return connection.execute(query).first()
+
+
+def change(connection: Connection, identity: str, **values: Any) -> None:
+    """Change a subscription's columns."""
+    connection.execute(update(subscription).where(subscription.c.id == identity).values(**values))
+
+
+def pending_dropped(connection: Connection, subscription_id: str) -> None:
+    """Forget what is still owed to an ended subscription."""
+    connection.execute(delete(delivery).where(delivery.c.subscription_id == subscription_id, delivery.c.state == 0))
+
+
+def seqs_owed(connection: Connection, subscription_id: str) -> Sequence[int]:
+    """The events owed to a subscription, delivered or not."""
+    query = select(delivery.c.event_seq).where(delivery.c.subscription_id == subscription_id).order_by(delivery.c.event_seq)
+    return list(connection.scalars(query))
+
+
+def same(connection: Connection, destination_id: str, rule_id: str, scope: str) -> str | None:
+    """The subscription at a destination that wants just this, if there is one."""
+    c = subscription.c
+    query = select(c.id).where(c.destination_id == destination_id, c.rule_id == rule_id, c.scope == scope, c.status != "ended")
+    identity: str | None = connection.scalar(query.limit(1))
+    return identity
+
+
+def others(connection: Connection, destination_id: str) -> bool:
+    """Whether a destination still has subscriptions."""
+    c = subscription.c
+    return connection.scalar(select(c.id).where(c.destination_id == destination_id, c.status != "ended").limit(1)) is not None

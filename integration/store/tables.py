@@ -1,0 +1,272 @@
+"""The tables. All times are UTC epoch milliseconds; a reading's values are float64 in its source's metric order."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: SQLite numbers rows by itself only for INTEGER keys, which hold 64 bits there anyway.
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+#: What this installation is bound to: which upstream its readings came from, where the market clock stands.
+installation = Table("installation", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+# -- observing -------------------------------------------------------------------------------------------------------
+
+#: One attempt to read a source at one slot. Claimed by lease; status is running, done or failed.
+poll = Table(
+    "poll", metadata,
+    Column("id", Serial, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("selection", Text, nullable=False),
+    Column("slot", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("lease", Text),
+    Column("lease_until", BigInteger),
+    Column("started_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("rows", Integer, nullable=False, server_default="0"),
+    Column("events", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+    UniqueConstraint("source", "selection", "slot"),
+)  # fmt: skip
+
+#: What a source said about one subject at one as_of; every version is kept. Origin: live, backfill, reconstructed.
+reading = Table(
+    "reading", metadata,
+    Column("source", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("as_of", BigInteger, primary_key=True),
+    Column("version", SmallInteger, primary_key=True),
+    Column("known_at", BigInteger, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("poll_id", BigInteger),
+    Column("values", LargeBinary, nullable=False),
+    Column("text", Text),
+    Index("ix_reading_source_as_of", "source", "as_of"),
+)  # fmt: skip
+
+#: The newest that is known of a subject: for names, dropdowns and scopes. Lists are JSON.
+subject = Table(
+    "subject", metadata,
+    Column("subject", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("symbol", Text, nullable=False, server_default=""),
+    Column("categories", Text, nullable=False, server_default="[]"),
+    Column("exchanges", Text, nullable=False, server_default="[]"),
+    Column("market_rank", Integer),
+    Column("seen_at", BigInteger, nullable=False),
+    Index("ix_subject_kind_name", "kind", "name"),
+)  # fmt: skip
+
+#: Every upstream call that was made.
+call = Table(
+    "call", metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("error", Text),
+    Column("poll_id", BigInteger),
+    Index("ix_call_at", "at"),
+)  # fmt: skip
+
+#: Calls taken from the plan in one window (month or minute); taken by a conditional UPDATE before the call is made.
+budget = Table(
+    "budget", metadata,
+    Column("kind", Text, primary_key=True),
+    Column("window_start", BigInteger, primary_key=True),
+    Column("used", Integer, nullable=False),
+    Column("allowed", Integer, nullable=False),
+)  # fmt: skip
+
+# -- asking ----------------------------------------------------------------------------------------------------------
+
+account = Table(
+    "account", metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+api_key = Table(
+    "api_key", metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("prefix", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("label", Text, nullable=False, server_default=""),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+)  # fmt: skip
+
+#: A trigger with its canonical options. Shared by all who ask the same.
+rule = Table(
+    "rule", metadata,
+    Column("id", Text, primary_key=True),
+    Column("trigger", Text, nullable=False),
+    Column("semantics", Integer, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("trigger", "semantics", "options"),
+)  # fmt: skip
+
+#: A rule came true. `payload` is the event's JSON, stored once and spliced into feeds and webhooks.
+event = Table(
+    "event", metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, unique=True),
+    Column("rule_id", Text, ForeignKey("rule.id"), nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("payload", Text, nullable=False),
+    UniqueConstraint("rule_id", "subject", "as_of"),
+    Index("ix_event_trigger_seq", "trigger", "seq"),
+)  # fmt: skip
+
+#: A rule seen through a scope, for pollers. Its members are fixed when they are written, so no old event surfaces later.
+feed = Table(
+    "feed", metadata,
+    Column("id", Text, primary_key=True),
+    Column("rule_id", Text, ForeignKey("rule.id"), nullable=False, index=True),
+    Column("scope", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+feed_item = Table(
+    "feed_item", metadata,
+    Column("feed_id", Text, ForeignKey("feed.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+)  # fmt: skip
+
+feed_reader = Table(
+    "feed_reader", metadata,
+    Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
+    Column("feed_id", Text, ForeignKey("feed.id", ondelete="CASCADE"), primary_key=True),
+    Column("read_at", BigInteger, nullable=False),
+    Index("ix_feed_reader_feed_id", "feed_id", "read_at"),
+)  # fmt: skip
+
+# -- telling ---------------------------------------------------------------------------------------------------------
+
+#: A way out. `config` is encrypted JSON; `hint` is what may be shown of it. Status: active, paused, disabled.
+destination = Table(
+    "destination", metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("channel", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("config", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("next_send_at", BigInteger, nullable=False, server_default="0"),
+    Column("prepared", SmallInteger, nullable=False, server_default="0"),
+)  # fmt: skip
+
+#: An account wants a rule's events, within a scope, at a destination. Status: active, paused, ended.
+subscription = Table(
+    "subscription", metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("rule_id", Text, ForeignKey("rule.id"), nullable=False, index=True),
+    Column("scope", Text, nullable=False),
+    Column("destination_id", Text, ForeignKey("destination.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("origin", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+#: What is owed to one subscription. State: 0 pending, 1 delivered, 2 dead. Claimed by pushing next_attempt_at ahead.
+delivery = Table(
+    "delivery", metadata,
+    Column("id", Serial, primary_key=True),
+    Column("event_seq", BigInteger, ForeignKey("event.seq", ondelete="CASCADE"), nullable=False),
+    Column("subscription_id", Text, ForeignKey("subscription.id", ondelete="CASCADE"), nullable=False),
+    Column("destination_id", Text, nullable=False),
+    Column("state", SmallInteger, nullable=False, server_default="0"),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("ambiguous", SmallInteger, nullable=False, server_default="0"),
+    Column("next_attempt_at", BigInteger, nullable=False),
+    Column("lease", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Column("reason", Text),
+    UniqueConstraint("subscription_id", "event_seq"),
+    Index("ix_delivery_due", "next_attempt_at", sqlite_where=text("state = 0"), postgresql_where=text("state = 0")),
+    Index("ix_delivery_event_seq", "event_seq"),
+)  # fmt: skip
+
+#: One try to pay it. `outcome` is delivered, retry or dead; `head` the first 4 KiB of the answer.
+attempt = Table(
+    "attempt", metadata,
+    Column("id", Serial, primary_key=True),
+    Column("delivery_id", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("error", Text),
+    Column("head", LargeBinary),
+    Index("ix_attempt_delivery_id", "delivery_id"),
+)  # fmt: skip
+
+# -- trying out ------------------------------------------------------------------------------------------------------
+
+#: The built-in mail catcher's inbox.
+inbox_mail = Table(
+    "inbox_mail", metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
+)  # fmt: skip
+
+#: What the built-in webhook receiver got; `verified` says whether the signature held.
+inbox_hook = Table(
+    "inbox_hook", metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("webhook_id", Text, nullable=False),
+    Column("verified", SmallInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)  # fmt: skip
+
+#: When beat and the workers last moved.
+heartbeat = Table("heartbeat", metadata, Column("name", Text, primary_key=True), Column("at", BigInteger, nullable=False))
