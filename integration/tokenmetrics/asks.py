@@ -1,0 +1,57 @@
+"""What to ask for: a source's ids and days, in portions that one call may name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from integration.domain.catalogue import Source
+
+Version = Literal["v2", "v3"]
+
+PAGE_SIZE = 100
+#: Days of one call, both ends included: upstream takes no longer span.
+LONGEST_SPAN = 29
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Some ids (comma-separated, empty for all) over some days (both ends included, None for the newest)."""
+
+    ids: str = ""
+    start: date | None = None
+    end: date | None = None
+
+
+def asks(source: Source, ids: Sequence[int] | None, start: date | None, end: date | None) -> list[Ask]:
+    """Portions of at most `ids_per_call` ids and 29 days, oldest first; no day is asked for twice."""
+    if (source.selection == "ids") > (ids is not None):
+        raise ValueError(f"{source.key} is asked for by ids")
+    if not source.ranged and (start or end):
+        raise ValueError(f"{source.key} takes no dates")
+    wanted = sorted(set(ids)) if ids is not None else []
+    size = source.ids_per_call
+    portions = [",".join(map(str, wanted[at : at + size])) for at in range(0, len(wanted), size)]
+    windows = _windows(start, end) if start and end else [(None, None)]
+    return [Ask(portion, *window) for portion in ([""] if ids is None else portions) for window in windows]
+
+
+def _windows(start: date, end: date) -> list[tuple[date | None, date | None]]:
+    step, days = timedelta(LONGEST_SPAN), (end - start).days + 1
+    firsts = (start + step * number for number in range(-(-days // LONGEST_SPAN)))
+    return [(first, min(first + step - timedelta(1), end)) for first in firsts]
+
+
+def parameters(source: Source, ask: Ask, page: int, version: Version) -> dict[str, str]:
+    """The query of one page. Version 3 is said to have renamed the dates; both spellings are sent there."""
+    params = {**source.params, **(source.v3_params if version == "v3" else {})}
+    if ask.ids:
+        params[source.id_param] = ask.ids
+    if ask.start and ask.end:
+        for start, end in [("startDate", "endDate"), *([("start_date", "end_date")] if version == "v3" else [])]:
+            params |= {start: ask.start.isoformat(), end: ask.end.isoformat()}
+    if source.page_param:
+        params |= {source.page_param: str(PAGE_SIZE), "page": str(page)}
+    return params
