@@ -1,0 +1,1 @@
+"""Markets: tokens and their daily prices, from a seeded model or from CSV files."""

@@ -1,0 +1,1 @@
+"""What is computed from prices: grades, signals, quantmetrics, indices, hours, levels, correlation."""
