@@ -87,6 +87,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sandbox_day", str, "5s", "How long a market day of the sandbox takes: 5s, 1m, 24h"),
     Setting("sandbox_tokens", int, 200, "Tokens in the sandbox market, 40 to 6000"),
     Setting("sandbox_replay", str, "", "Folder of price files (SYMBOL.csv) to replay instead of the sandbox's own market"),
+    Setting("sandbox_key", str, "", "Key for a sandbox that runs elsewhere, at TOKENMETRICS_URL"),
     Setting("speed", float, 1.0, "Market seconds in a second, where the upstream is a fast sandbox"),
     Setting("market_start", int, 0, "Market time (ms) at market_anchor, where the upstream is a fast sandbox"),
     Setting("market_anchor", int, 0, "Wall time (ms) at which the market stood at market_start"),
@@ -110,6 +111,15 @@ class Settings:
     def sandbox(self) -> bool:
         """Whether the upstream is the sandbox market."""
         return not self["tokenmetrics_api_key"]
+
+    @property
+    def upstream(self) -> str:
+        """What the readings come from; a database holds readings of one upstream only."""
+        if not self.sandbox:
+            return "Token Metrics"
+        if self["sandbox_replay"]:
+            return f"a sandbox that replays {Path(self['sandbox_replay']).name}"
+        return f"a sandbox of {self['sandbox_tokens']} tokens"
 
     @property
     def calls(self) -> tuple[int, int]:

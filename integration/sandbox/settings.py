@@ -21,7 +21,8 @@ _DAY_TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*", re.IGNORECASE)
 class SandboxSettings:
     """Settings of one sandbox server; the defaults give 200 model tokens in real time on the premium plan.
 
-    ``day`` is wall seconds per market day. ``start`` is the market's 'today' when the server starts; a replay
+    ``day`` is wall seconds per market day. ``start`` is the market's 'today' when the server starts: a later
+    one than the default finds the same model market further on, so that a restart can go on where it stood; a replay
     whose prices do not reach ``start`` begins a year after its first row instead. ``digits`` rounds
     quantmetrics (upstream prints 2); None keeps full precision. None on a plan figure means the plan's own.
     """

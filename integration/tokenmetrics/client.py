@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,21 @@ class TokenMetrics:
         batch = _joined(source, [source.rows(source, found, slot, asked) for asked, found in groups])
         calls = sum(answer.calls for key, answer in pages.items() if key not in known)
         return Fetched(batch, source.names(rows) if source.names else [], calls)
+
+    def check(self) -> None:
+        """One call that every plan may make; raises what a poll would raise for the key, the plan or the network."""
+        self._caller.call("tokens", {"limit": "1", "page": "1"}, limit=None)
+
+    def server_time(self) -> int | None:
+        """What the upstream's clock says (epoch ms), from the Date header of its front page; None where it does not say.
+
+        No key is sent: it is no call of the plan.
+        """
+        try:
+            response = self._caller.session.head(self._caller.url.rpartition("/")[0], timeout=5, allow_redirects=False)
+            return int(parsedate_to_datetime(response.headers["Date"]).timestamp() * SECOND)
+        except (requests.RequestException, KeyError, ValueError):
+            return None
 
     def _read(self, source: Source, ask: Ask, pages: Pages, poll_id: int | None) -> list[Row]:
         """All rows of one ask: pages until a short one.

@@ -145,6 +145,18 @@ def test_the_same_seed_gives_the_same_market_however_it_is_stepped() -> None:
     assert not np.array_equal(once.close.rows, other.close.rows, equal_nan=True)
 
 
+def test_a_restart_at_a_later_date_goes_on_with_the_same_market() -> None:
+    before, after = made(tokens=60), made(tokens=60, start=date(2024, 3, 1))
+    before.extensions["sandbox"].clock.jump(date(2024, 3, 1))
+    for path in ("/v2/quantmetrics", "/v2/trader-grades", "/v2/indices", "/v2/hourly-ohlcv"):
+        assert asker(before)(path).json == asker(after)(path).json, path
+
+
+def test_an_earlier_start_has_its_own_history() -> None:
+    sandbox = made(tokens=40, start=date(2020, 1, 1)).extensions["sandbox"]
+    assert (sandbox.market.date(500), sandbox.clock.today()) == (date(2020, 1, 1),) * 2
+
+
 def test_answers_do_not_depend_on_what_was_asked_before() -> None:
     straight, wandering = made(tokens=40), made(tokens=40)
     for path in ("/v2/hourly-ohlcv", "/v2/indices", "/v2/correlation", "/v2/quantmetrics"):

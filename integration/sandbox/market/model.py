@@ -1,4 +1,4 @@
-"""The market model: made-up daily bars along a seeded walk, at the listed prices when the server starts."""
+"""The market model: made-up daily bars along a seeded walk, at the listed prices on its opening date."""
 
 from datetime import date, timedelta
 
@@ -8,8 +8,11 @@ from integration.sandbox.market.base import Bools, Floats, Market
 from integration.sandbox.market.universe import universe
 from integration.sandbox.market.walk import Walk
 
+OPENING = date(2024, 1, 1)
+"""The opening date of every market that starts on it or later, so that a later start finds the same market."""
+
 HISTORY_DAYS = 500
-"""Days of history before the start date."""
+"""Days of history before the opening date."""
 
 _YOUNGEST = 60
 _LISTING, _TURNOVER, _BAR = 2, 6, 7
@@ -17,14 +20,14 @@ _SHARE_OF_OLD = 0.3
 
 
 class ModelMarket(Market):
-    """A made-up market of ``count`` tokens with 500 days before ``start``.
+    """A made-up market of ``count`` tokens with 500 days before its opening date, or before an earlier ``start``.
 
     The well-known tokens and about a third of the others have all of them, the rest were listed 60 to 500 days
-    before the start. A day's values depend on the seed and the day alone.
+    before the opening. A day's values depend on the seed and the date alone.
     """
 
     def __init__(self, count: int, seed: int, start: date) -> None:
-        super().__init__(universe(count, seed), start - timedelta(days=HISTORY_DAYS), None, seed)
+        super().__init__(universe(count, seed), min(start, OPENING) - timedelta(days=HISTORY_DAYS), None, seed)
         self._walk = Walk(self.tokens, seed)
         self._level = np.log([token.price for token in self.tokens]) - self._walked(seed)
         self._turnover = np.exp(self.draw(_TURNOVER).normal(-3.2, 0.6, count))
@@ -38,7 +41,7 @@ class ModelMarket(Market):
             self._append(len(self.close))
 
     def _walked(self, seed: int) -> Floats:
-        """Where the walk stands on the start date: subtracted, so that the listed prices hold on that day."""
+        """Where the walk stands on the opening date: subtracted, so that the listed prices hold on that day."""
         ahead = Walk(self.tokens, seed)
         for _ in range(HISTORY_DAYS):
             ahead.step()

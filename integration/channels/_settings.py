@@ -1,0 +1,85 @@
+"""What the settings of channels share: which addresses may be entered, and what may be shown of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, TypedDict
+from urllib.parse import urlsplit
+
+from marshmallow import ValidationError
+from marshmallow.experimental.context import Context
+
+MAX_URL = 2000
+_URL = re.compile(r"[!-~]+")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+
+
+class Allowance(TypedDict):
+    """What the operator allows."""
+
+    allow_private: bool
+
+
+#: A door that loads a channel's settings says here what the operator allows:
+#: `with Operator({"allow_private": True}): schema.load(…)`. Without it, nothing private is allowed.
+Operator = Context[Allowance]
+
+
+def private_allowed() -> bool:
+    """Whether plain http, other ports and addresses other than the vendor's may be entered."""
+    return Operator.get({"allow_private": False})["allow_private"]
+
+
+def stripped(value: Any) -> Any:
+    """Pasted text without the spaces around it; anything else as it is."""
+    return value.strip() if isinstance(value, str) else value
+
+
+def validate_url(url: str, *, allow_http: bool) -> None:
+    """Raises ValidationError, with the remedy, for an address that must not be called.
+
+    Asked for: https on port 443, a host, no user name or password, no fragment, at most 2000 characters. `allow_http`
+    also takes http and other ports. Where a name leads is checked when the socket opens, not here.
+    """
+    if len(url) > MAX_URL:
+        raise ValidationError(f"The address is longer than {MAX_URL} characters. Use a shorter one.")
+    if not _URL.fullmatch(url) or "\\" in url:
+        raise ValidationError("The address has characters that an address cannot have. Percent-encode them.")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValidationError("This is not an address. Enter one like https://example.com/hook.") from None
+    if parts.scheme != "https" and not (allow_http and parts.scheme == "http"):
+        raise ValidationError("The address must begin with https://.")
+    if not _HOST.fullmatch(host):
+        raise ValidationError("The address has no valid host name. Enter one like https://example.com/hook.")
+    if "@" in parts.netloc:
+        raise ValidationError("Remove the user name and password from the address.")
+    if "#" in url:
+        raise ValidationError("Remove the part from # on: it is never sent.")
+    if port not in (None, 443) and not allow_http:
+        raise ValidationError("Only port 443 may be called. Remove the port from the address.")
+
+
+def public_url(url: str) -> None:
+    """A marshmallow validator: an address that anyone may enter, and more where the operator allows it."""
+    validate_url(url, allow_http=private_allowed())
+
+
+def vendor_url(starts: Sequence[str], remedy: str, ends: str = "") -> Any:
+    """A marshmallow validator: an address of a vendor, by how it starts and ends; any, where the operator allows it."""
+
+    def check(url: str) -> None:
+        validate_url(url, allow_http=private_allowed())
+        if not private_allowed() and not (url.startswith(tuple(starts)) and url.endswith(ends)):
+            raise ValidationError(remedy)
+
+    return check
+
+
+def shown_url(url: str) -> str:
+    """Scheme and host; the rest of an address may be a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/…"

@@ -1,0 +1,114 @@
+"""E-mail to one recipient, as text and HTML. The Message-ID is the same on each attempt, so that a repeat is recognised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from integration.channels._answers import unanswered
+from integration.channels._event import clean, cut, facts, moment, notes, snapshot, title
+from integration.channels._mail import HTML, TEXT
+from integration.channels._settings import stripped
+from integration.domain.catalogue import Channel
+from integration.domain.message import Dead, Delivered, Limits, Mail, Message, Reply, Retry, Verdict
+from integration.domain.payload import described
+from integration.domain.retry import HOUR
+
+LIMITS = Limits(characters=2000, extra={"subject": 150})
+#: The server does not accept this sender or its password: no other mail will do better.
+_OPERATOR = (530, 534, 535, 538)
+
+
+def _ascii(address: str) -> None:
+    if not address.isascii():
+        raise ValidationError("Only addresses in ASCII can be mailed; write the domain as xn--….")
+
+
+class EmailConfig(Schema):
+    """Whom to write to."""
+
+    to = fields.Email(
+        required=True,
+        pre_load=stripped,
+        validate=[
+            _ascii,
+            validate.Length(max=254, error="An e-mail address has at most 254 characters."),
+            validate.Regexp(r"[^\s,;<>\"]+\Z", error="Enter one address, like you@example.com."),
+        ],
+        metadata=described("To", "The e-mail address that is written to"),
+        error_messages={"invalid": "This is not an e-mail address. Enter one like you@example.com."},
+    )
+
+
+def _unsubscribing(message: Message) -> list[tuple[str, str]]:
+    """RFC 2369 by mail; RFC 8058, one click, where there is an address for it."""
+    mailto = f"<mailto:unsubscribe@{message.sender}?subject={quote('unsubscribe ' + message.subscription_id)}>"
+    if not message.unsubscribe_url:
+        return [("List-Unsubscribe", mailto)]
+    return [
+        ("List-Unsubscribe", f"<{message.unsubscribe_url}>, {mailto}"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    ]
+
+
+def render(messages: Sequence[Message], config: Mapping[str, Any]) -> Mail:
+    """The mail; the sender adds From and Date."""
+    message = messages[0]
+    event = message.event
+    summary = cut(clean(event["summary"]), LIMITS.characters or 0)
+    subject = "".join(f"[{note}] " for note in notes(event)) + summary
+    values = {
+        "title": title(event),
+        "summary": summary,
+        "notes": notes(event),
+        "facts": facts(event),
+        "snapshot": [(label, f"{value} ({date})") for label, value, date in snapshot(event)],
+        "as_of": moment(event["as_of"]),
+        "id": message.id,
+        "url": message.url,
+        "unsubscribe": message.unsubscribe_url,
+    }
+    return Mail(
+        to=config["to"],
+        subject=cut(subject, LIMITS.extra["subject"]),
+        text=TEXT.render(values),
+        html=HTML.render(values),
+        message_id=f"{message.id}.{message.subscription_id}@{message.sender}",
+        headers=(("Auto-Submitted", "auto-generated"), *_unsubscribing(message)),
+    )
+
+
+def verdict(reply: Reply) -> Verdict:
+    """By SMTP status (RFC 5321, 4.2.1): 2xx is accepted, 4xx for now not, 5xx never."""
+    if reply.status == 0:
+        return unanswered(reply)
+    said = cut(clean(reply.head.decode("utf-8", "replace")), 300)
+    reason = re.sub(r"\s+", " ", f"The mail server answered {reply.status}. {said}".strip())
+    if 200 <= reply.status < 300:
+        return Delivered()
+    if reply.status in _OPERATOR:
+        return Dead(f"{reason} The operator must correct the mail server's user name or password.", "destination")
+    return Dead(reason) if reply.status >= 500 else Retry(reason=reason)
+
+
+def hint(config: Mapping[str, Any]) -> str:
+    """The first letter and the domain."""
+    name, _, domain = config["to"].rpartition("@")
+    return f"{name[:1]}…@{domain}"
+
+
+CHANNEL = Channel(
+    key="email",
+    label="E-mail",
+    description="Writes an e-mail for each event.",
+    config=EmailConfig,
+    render=render,
+    verdict=verdict,
+    hint=hint,
+    limits=LIMITS,
+    max_notice_age=24 * HOUR,
+)

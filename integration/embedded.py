@@ -1,0 +1,263 @@
+"""Everything in one process: page, worker, beat, mail catcher, and the sandbox market unless a Token Metrics key is set."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from integration.config import Settings
+from integration.domain.errors import GradewireError, Misconfigured
+from integration.domain.retry import DAY
+from integration.service import accounts, inbox, subscribe
+from integration.service.wiring import Gradewire, build, wall_clock
+
+#: Whoever opens the page of a fresh installation; a real address for e-mail is given with the subscription.
+DEMO = "demo@localhost"
+FIRST_DAY = date(2024, 1, 1)
+#: What a sandbox lets itself be asked: as much as polling at a fast clock needs.
+SANDBOX_PLAN = "vip"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the start tells a newcomer."""
+
+    key: str
+    hook: str
+
+
+def run(settings: Settings, console: Console) -> None:
+    """Start and serve until Ctrl-C or SIGTERM; then stop cleanly. Raises GradewireError where it cannot start."""
+    listener = _listen(settings["host"], settings["port"])
+    Path(settings["data"]).mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        settings = stack.enter_context(_local(settings))
+        gradewire = build(settings, wake=_wake)
+        stack.callback(gradewire.close)
+        if settings["smtp_host"] == LOOPBACK[0]:
+            stack.enter_context(_mail_catcher(gradewire))
+        demo = welcome(gradewire)
+        note = Path(settings["data"]) / "running.json"
+        stack.callback(note.unlink, missing_ok=True)
+        _leave_note(note, settings)
+        stack.enter_context(_page(gradewire, listener))
+        _tell(console, settings, demo)
+        _work(gradewire)
+        console.print("Stopping …")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The page's socket, taken first, so that a second start says so at once."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Misconfigured(
+            f"Port {port} on {host} cannot be used ({error.strerror}); choose another: PORT=8378.", field="port"
+        ) from error
+    return listener
+
+
+@contextlib.contextmanager
+def _local(settings: Settings) -> Iterator[Settings]:
+    """The settings with what this process brings itself: the sandbox's address and clock, the mail catcher's port."""
+    changes: dict[str, Any] = {}
+    if settings["host"] in LOOPBACK and "GRADEWIRE_ALLOW_PRIVATE" not in os.environ:
+        changes["allow_private"] = True
+    if not settings["smtp_host"]:
+        changes |= {"smtp_host": LOOPBACK[0], "smtp_port": _free_port(), "smtp_security": "none"}
+    if not settings["public_url"]:
+        changes["public_url"] = f"http://{settings['host']}:{settings['port']}"
+    if not settings.sandbox:
+        yield settings.replace(**changes)
+        return
+    from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings, parse_day
+
+    replay = Path(settings["sandbox_replay"]) if settings["sandbox_replay"] else None
+    try:
+        market = SandboxSettings(
+            tokens=settings["sandbox_tokens"],
+            replay=replay,
+            day=parse_day(settings["sandbox_day"]),
+            start=_market_day(settings, FIRST_DAY if replay is None else date(2021, 4, 1)),
+            plan=SANDBOX_PLAN,
+        )
+        running = RunningSandbox(market)
+    except ValueError as error:
+        raise Misconfigured(f"The sandbox: {error}.", field="sandbox") from error
+    with running as sandbox:
+        clock = sandbox.sandbox.clock
+        changes |= {
+            "plan": SANDBOX_PLAN,
+            "tokenmetrics_url": sandbox.url,
+            "sandbox_key": SANDBOX_KEY,
+            "speed": DAY / 1000 / market.day,
+            "market_start": round(clock.now()),
+            "market_anchor": wall_clock(),
+        }
+        yield settings.replace(**changes)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK[0], 0))
+        return int(probe.getsockname()[1])
+
+
+def _market_day(settings: Settings, first: date) -> date:
+    """The market goes on where it stood: the day after the newest one that is stored."""
+    from integration.store import migrate
+    from integration.store.database import Database
+    from integration.store.queries import readings
+
+    database = Database(settings.database_url)
+    try:
+        migrate.upgrade(database)
+        with database.read() as connection:
+            stored = max((as_of for _, as_of in readings.count_by_source(connection).values()), default=None)
+    finally:
+        database.close()
+    return first if stored is None else datetime.fromtimestamp(stored / 1000, UTC).date() + timedelta(days=1)
+
+
+def _leave_note(note: Path, settings: Settings) -> None:
+    """Where a running Gradewire's parts are, for the other commands. Nothing in it is secret."""
+    names = ["allow_private", "smtp_host", "smtp_port", "smtp_security", "plan", "public_url"]
+    if settings.sandbox:
+        names += ["tokenmetrics_url", "sandbox_key", "speed", "market_start", "market_anchor"]
+    note.write_text(json.dumps({name: settings[name] for name in names}), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _mail_catcher(gradewire: Gradewire) -> Iterator[None]:
+    from integration.wire.mailcatcher import MailCatcher
+
+    catcher = MailCatcher(gradewire.settings["smtp_port"], lambda mail: inbox.keep_mail(gradewire, mail))
+    catcher.start()
+    try:
+        yield
+    finally:
+        catcher.stop()
+
+
+@contextlib.contextmanager
+def _page(gradewire: Gradewire, listener: socket.socket) -> Iterator[None]:
+    from waitress.server import create_server
+
+    from integration.web import create_app
+
+    app = create_app(gradewire, open_page=gradewire.settings["host"] in LOOPBACK)
+    server = create_server(app, sockets=[listener], threads=8, ident="gradewire", clear_untrusted_proxy_headers=True)
+    thread = threading.Thread(target=server.run, name="page", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.close()
+
+
+# -- a first look ----------------------------------------------------------------------------------------------------
+
+
+def welcome(gradewire: Gradewire) -> Demo:
+    """An account and a key to try things with, and what makes the first events visible: three rules, each told to the
+    built-in webhook receiver, two also by e-mail to the catcher. Done once; the key stays in the data folder."""
+    file = Path(gradewire.settings["data"]) / f"{'sandbox' if gradewire.settings.sandbox else 'demo'}.key"
+    key = file.read_text(encoding="ascii").strip() if file.exists() else ""
+    path, secret = inbox.receiver(gradewire)
+    hook = f"http://127.0.0.1:{gradewire.settings['port']}{path}"
+    try:
+        owner = accounts.authenticate(gradewire, key).account_id
+    except GradewireError:
+        key = accounts.create_key(gradewire, DEMO, "made at first start")
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as out:
+            out.write(key + "\n")
+        owner = accounts.authenticate(gradewire, key).account_id
+    _demo_subscriptions(gradewire, owner, hook, secret)
+    return Demo(key, hook)
+
+
+def _demo_subscriptions(gradewire: Gradewire, owner: str, hook: str, secret: str) -> None:
+    there = {row["label"]: row for row in subscribe.list_destinations(gradewire, owner)}
+    for label, channel, config, wanted in (
+        ("Built-in receiver", "webhook", {"url": hook, "secret": secret}, ("sharpe_threshold", "grade_changed", "index_ranking")),
+        ("Mail catcher", "email", {"to": DEMO}, ("sharpe_threshold", "index_ranking")),
+    ):
+        if label in there:
+            continue
+        destination = subscribe.create_destination(gradewire, owner, channel, config, label)
+        for trigger in wanted:
+            subscribe.create_subscription(gradewire, owner, trigger, {}, {}, destination["id"])
+
+
+def _tell(console: Console, settings: Settings, demo: Demo) -> None:
+    page = settings["public_url"]
+    market = f"sandbox data, a market day every {settings['sandbox_day']}" if settings.sandbox else "Token Metrics"
+    lines = [
+        "",
+        f"[bold]Gradewire runs[/] · {market}",
+        f"  Page     [link]{page}[/]",
+        f"  API key  {demo.key}",
+        f"  API docs {page}/docs",
+        "",
+        "Try, in another terminal (the first events come within a minute):",
+        f"  curl -H 'X-Api-Key: {demo.key}' '{page}/v1/triggers/sharpe_threshold?limit=3'",
+        f"  curl -H 'X-Api-Key: {demo.key}' '{page}/v1/triggers/grade_changed?grade=trader&points=15&top=50'",
+        f"  gradewire subscribe index_ranking --account {DEMO} --to email --set to=you@example.com",
+        "",
+    ]
+    if settings["allow_private"]:
+        lines.append(
+            "Deliveries may reach private addresses, as this listens on loopback only (GRADEWIRE_ALLOW_PRIVATE=0 forbids it)."
+        )
+    if settings["smtp_host"] == LOOPBACK[0]:
+        lines.append("E-mail goes to the built-in catcher, shown on the page; set GRADEWIRE_SMTP_HOST to send it.")
+    lines.append("Ctrl-C stops it.")
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+# -- work ------------------------------------------------------------------------------------------------------------
+
+
+def _wake() -> None:
+    from tasks.work import drain
+
+    drain.delay()
+
+
+def _work(gradewire: Gradewire) -> None:
+    """Worker in this thread, beat in another, until a signal ends the worker."""
+    from celery.beat import EmbeddedService
+
+    from tasks.app import app, configure
+    from tasks.work import observe, sweep, use
+
+    configure(app, gradewire.settings.replace(redis_url=""))
+    use(gradewire)
+    beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
+    beat.daemon = True
+    for source in gradewire.catalogue.sources:
+        observe.delay(source)
+    sweep.delay()
+    beat.start()
+    warnings.filterwarnings("ignore", message=".*superuser privileges.*")
+    worker = app.Worker(pool="threads", concurrency=4, loglevel="WARNING", quiet=True, without_mingle=True, without_gossip=True)
+    try:
+        worker.start()
+    finally:
+        beat.stop()

@@ -1,0 +1,1 @@
+"""Use cases: where a pure decision meets the database and the wire."""

@@ -1,0 +1,200 @@
+"""What people ask for, checked: options and scope in canonical form, and what they cost."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError
+from sqlalchemy import Connection
+
+from integration.domain.catalogue import Source, Trigger
+from integration.domain.errors import InvalidInput
+from integration.domain.ids import canonical, rule_id
+from integration.domain.retry import DAY
+from integration.domain.scope import Scope
+from integration.service.evaluate import ActiveRule
+from integration.service.wiring import Gradewire
+from integration.store.queries import rules, subjects
+
+SCOPE_FIELDS = ("tokens", "category", "exchange", "top", "indices")
+MOST_NAMED = 200
+MOST_DIGITS = 19
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Upstream calls a month: what the sources of a rule take, and how many of these nobody else causes yet."""
+
+    calls_a_month: int
+    added: int
+
+
+def load_options(schema: type[Schema], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with every default written out. Raises InvalidInput naming the field and the remedy."""
+    known = schema().fields
+    for name in raw:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), [*known, *SCOPE_FIELDS], 1)
+            hint = f" Did you mean {near[0]}?" if near else f" Options are: {', '.join(known)}."
+            raise InvalidInput(f"Unknown option {str(name)[:40]!r}.{hint}", field=str(name)[:40])
+    try:
+        loaded: dict[str, Any] = schema(unknown=RAISE).load(dict(raw))
+    except ValidationError as error:
+        name, text = first_problem(error)
+        raise InvalidInput(f"{name}: {text}", field=name) from error
+    return loaded
+
+
+def split(trigger: Trigger, flat: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(options, scope) from what a query string or a form mixes. A field left empty counts as not given."""
+    given = {name: value for name, value in flat.items() if value not in (None, "", [])}
+    known = trigger.options().fields
+    scope = {name: value for name, value in given.items() if name in SCOPE_FIELDS and name not in known}
+    return {name: value for name, value in given.items() if name not in scope}, scope
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """The first field of a validation error and what is wrong with it."""
+    messages: Any = error.messages
+    path: list[str] = []
+    while isinstance(messages, dict):
+        key, messages = next(iter(messages.items()))
+        if key != "_schema":
+            path.append(str(key))
+    text = messages[0] if isinstance(messages, list) and messages else messages
+    return ".".join(path) or "body", str(text)
+
+
+def ask(gradewire: Gradewire, trigger_key: str, raw: Mapping[str, Any]) -> ActiveRule:
+    """The rule that a trigger with these options is."""
+    trigger = trigger_of(gradewire, trigger_key)
+    options = load_options(trigger.options, raw)
+    text = canonical(options)
+    return ActiveRule(rule_id(trigger.key, trigger.semantics, text), trigger, options, text)
+
+
+def trigger_of(gradewire: Gradewire, key: str) -> Trigger:
+    """A trigger of the catalogue; InvalidInput with the nearest name otherwise."""
+    triggers = gradewire.catalogue.triggers
+    if key not in triggers:
+        near = difflib.get_close_matches(key, triggers, 1)
+        hint = f" Did you mean {near[0]}?" if near else f" There are: {', '.join(triggers)}."
+        raise InvalidInput(f"Unknown trigger {key[:40]!r}.{hint}", field="trigger")
+    return triggers[key]
+
+
+def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw: Mapping[str, Any]) -> Scope:
+    """The scope that is asked for: at most one of tokens, indices, category, exchange and top; none of them means any.
+
+    Tokens may be given by id, symbol or name; a symbol that several tokens share is refused with their ids.
+    """
+    for name in raw:
+        if name not in SCOPE_FIELDS:
+            raise InvalidInput(f"Unknown scope {str(name)[:40]!r}. Use one of {', '.join(SCOPE_FIELDS)}.", field=str(name)[:40])
+    given = {name: raw[name] for name in SCOPE_FIELDS if raw.get(name) not in (None, "", [])}
+    if len(given) > 1:
+        raise InvalidInput(f"Choose one of {', '.join(given)}, not several.", field=list(given)[1])
+    kind = next(iter(given), "any")
+    fits = {"token": ("any", "tokens", "category", "exchange", "top"), "index": ("any", "indices"), "market": ("any",)}
+    if kind not in fits[rule.trigger.subject]:
+        wanted = " or ".join(k for k in fits[rule.trigger.subject] if k != "any") or "no scope"
+        raise InvalidInput(f"{rule.trigger.label} is about each {rule.trigger.subject}: use {wanted}.", field=kind)
+    scope = _scope(connection, kind, given.get(kind))
+    source = rule.source(gradewire.catalogue)
+    if source.selection == "ids" and source.subject == "token" and scope.kind != "tokens":
+        raise InvalidInput(f"{source.label} is read token by token: name the tokens you want.", field="tokens")
+    return scope
+
+
+def _scope(connection: Connection, kind: str, value: Any) -> Scope:
+    if kind == "any":
+        return Scope()
+    if kind == "top":
+        try:
+            n = int(str(value))
+        except ValueError as error:
+            raise InvalidInput("top must be a whole number from 1 to 1000.", field="top") from error
+        if not 1 <= n <= 1000:
+            raise InvalidInput("top must be from 1 to 1000.", field="top")
+        return Scope("top", n=n)
+    if kind in ("category", "exchange"):
+        return Scope(kind, slug=_slug(connection, kind, str(value)))
+    named = value if isinstance(value, list) else str(value).split(",")
+    named = [str(name).strip() for name in named if str(name).strip()]
+    if not 1 <= len(named) <= MOST_NAMED:
+        raise InvalidInput(f"Name 1 to {MOST_NAMED} {kind}.", field=kind)
+    one = "token" if kind == "tokens" else "index"
+    return Scope(kind, tuple(sorted({_subject_id(connection, one, name, kind) for name in named})))
+
+
+def _slug(connection: Connection, kind: str, slug: str) -> str:
+    column = {"category": "categories", "exchange": "exchanges"}[kind]
+    known = subjects.slugs(connection, column)
+    if slug not in known:
+        near = difflib.get_close_matches(slug.lower(), known, 3)
+        hint = f" Did you mean {' or '.join(near)}?" if near else " Nothing is known by that name yet."
+        raise InvalidInput(f"Unknown {kind} {slug[:40]!r}.{hint}", field=kind)
+    return slug
+
+
+def _subject_id(connection: Connection, one: str, name: str, field: str) -> int:
+    numbered = name.isascii() and name.isdigit() and len(name) < MOST_DIGITS
+    found = list(subjects.load(connection, [f"{one}:{int(name)}"]).values()) if numbered else []
+    found = found or subjects.by_symbol(connection, one, name)
+    if not found:
+        near = subjects.search(connection, one, name[:3], limit=3, offset=0)
+        hint = f" Did you mean {' or '.join(f'{r.name} ({_number(r.subject)})' for r in near)}?" if near else ""
+        raise InvalidInput(f"Unknown {one} {name[:40]!r}.{hint}", field=field)
+    if len(found) > 1:
+        choices = ", ".join(f"{row.name} = {_number(row.subject)}" for row in found[:4])
+        raise InvalidInput(f"Several {field} are called {name[:40]!r}; give the id: {choices}.", field=field)
+    return _number(found[0].subject)
+
+
+def _number(subject: str) -> int:
+    return int(subject.partition(":")[2])
+
+
+def cost(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> Cost:
+    """What polling for this takes. Who else wants the same adds nothing: calls follow from (source, subject) alone."""
+    now = gradewire.now()
+    catalogue = gradewire.catalogue
+    wanted = {(trigger, options, text) for trigger, options, text, _ in rules.wanted_scopes(connection, now)}
+    wanted.discard((rule.trigger.key, rule.canonical, scope.text))
+    tokens = len(subjects.load(connection, kind="token"))
+    total = added = 0
+    for key in rule.trigger.sources(rule.options):
+        source = catalogue.sources[key]
+        others = {
+            ident for trigger, options, text in wanted for ident in _asked(gradewire, connection, source, trigger, options, text)
+        }
+        mine = set(_asked(gradewire, connection, source, rule.trigger.key, rule.canonical, scope.text))
+        each = calls_a_month(source, tokens)
+        total += each * len(mine)
+        added += 0 if source.always else each * len(mine - others)
+    return Cost(total, added)
+
+
+def calls_a_month(source: Source, tokens: int) -> int:
+    """Upstream calls in 30 days of polling a source: all of it where so many tokens are known, else one of its subjects."""
+    return math.ceil(30 * DAY / source.cadence) * (max(1, math.ceil(tokens / PAGE)) if source.selection == "all_pages" else 1)
+
+
+def _asked(gradewire: Gradewire, connection: Connection, source: Source, trigger_key: str, options: str, text: str) -> list[str]:
+    """The selections of a source that one wish asks for."""
+    trigger = gradewire.catalogue.triggers.get(trigger_key)
+    if trigger is None or source.key not in trigger.sources(trigger.options().load(json.loads(options))):
+        return []
+    if source.selection != "ids":
+        return ["all"]
+    scope = Scope.parse(text)
+    names = [str(number) for number in scope.ids]
+    if scope.kind == "any":
+        names = sorted(subjects.load(connection, kind=source.subject))
+    return names

@@ -1,0 +1,217 @@
+"""From rows that are due to messages ready to send: who is paused, ended or paced is sorted out while claiming."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from integration.domain.catalogue import Channel
+from integration.domain.message import Message
+from integration.domain.retry import MINUTE, SECOND
+from integration.service.ways import Ways
+from integration.store.database import Database
+from integration.store.queries import outbox
+from integration.store.queries.deliveries import DEAD, PENDING
+from integration.store.queries.outbox import Due, Outcome
+from integration.wire.http import TOTAL_MS
+
+BATCH = 500
+#: Longer than an attempt can take twice over, so that nobody else finds due what is still under way.
+LEASE_MS = 2 * TOTAL_MS + 10 * SECOND
+#: How often something that waits for its owner is looked at again; resuming makes it due at once.
+HOLD_MS = 5 * MINUTE
+KEPT_CONFIGS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A destination that may be sent to."""
+
+    id: str
+    channel: Channel
+    config: Mapping[str, Any]
+    prepared: bool
+
+
+@dataclass(slots=True)
+class Owed:
+    """A claimed delivery, ready to be sent until `until` (ms)."""
+
+    id: int
+    lease: str
+    until: int
+    attempts: int
+    ambiguous: bool
+    message: Message
+
+    def becomes(self, state: int, at: int, *, attempts: int, ambiguous: bool = False, reason: str | None = None) -> Outcome:
+        """Its outcome: `at` is when it was settled, or when it is due again."""
+        done = None if state == PENDING else at
+        return Outcome(state, attempts, int(ambiguous), at, done, reason, self.id, self.lease)
+
+    def waits(self, at: int, reason: str | None = None) -> Outcome:
+        """Due again at `at` (ms), no attempt spent."""
+        return self.becomes(PENDING, at, attempts=self.attempts, ambiguous=self.ambiguous, reason=reason)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one claim brought: ready messages by destination. `claimed` counts every row, also those put back."""
+
+    claimed: int
+    ready: list[tuple[Target, list[Owed]]]
+    ended: int = 0
+    held: int = 0
+
+
+class _Event(Mapping[str, Any]):
+    """An event decoded only when a channel asks for a field: webhooks send its text as it is."""
+
+    __slots__ = ("_body", "_fields")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._fields: dict[str, Any] | None = None
+
+    def _decoded(self) -> dict[str, Any]:
+        if self._fields is None:
+            self._fields = json.loads(self._body)
+        return self._fields
+
+    def __getitem__(self, key: str) -> Any:
+        return self._decoded()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._decoded())
+
+    def __len__(self) -> int:
+        return len(self._decoded())
+
+
+def claim(database: Database, ways: Ways, now: int, most: int = BATCH) -> Batch:
+    """Take what is due. What cannot go now is given back in the same transaction: paused, disabled or out of turn."""
+    lease, until = secrets.token_hex(8), now + LEASE_MS
+    with database.write() as connection:
+        due = outbox.claim(connection, lease=lease, now=now, until=until, most=most)
+        if not due:
+            return Batch(0, [])
+        silent = outbox.silent_subscriptions(connection, list({row.subscription_id for row in due}))
+        rows = outbox.destinations(connection, list({row.destination_id for row in due}))
+        _open_configs(ways, rows, lambda ids: outbox.configs(connection, ids))
+        sort = _Sorting(ways, lease, now)
+        kept = sort.sort(due, silent, rows)
+        kept = sort.pace(kept, lambda target, next_at: outbox.take_turn(connection, target.id, now, next_at))
+        outbox.settle(connection, sort.outcomes)
+        stories = outbox.stories(connection, list({row.event_seq for _, part in kept for row in part}))
+    ended = sum(outcome.state == DEAD for outcome in sort.outcomes)
+    ready = [(target, _messages(ways, part, stories, lease, until)) for target, part in kept]
+    return Batch(len(due), ready, ended, len(sort.outcomes) - ended)
+
+
+def _messages(ways: Ways, rows: Sequence[Due], stories: Mapping[int, outbox.Story], lease: str, until: int) -> list[Owed]:
+    owed = []
+    for row in rows:
+        story = stories[row.event_seq]
+        body = story.payload.encode()
+        url = f"{ways.public_url}/events/{story.id}" if ways.public_url else None
+        message = Message(story.id, row.subscription_id, story.created_at, body, _Event(body), url, ways.sender)
+        owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message))
+    return owed
+
+
+def _open_configs(ways: Ways, rows: Mapping[str, Any], sealed: Callable[[list[str]], Mapping[str, bytes]]) -> None:
+    """Open the settings that changed since they were last opened. One that cannot be opened stays closed."""
+    known = ways.configs
+    wanted = [row.id for row in rows.values() if row.status == "active" and known.get(row.id, (None,))[0] != row.changed_at]
+    if not wanted:
+        return
+    if len(known) + len(wanted) > KEPT_CONFIGS:
+        known.clear()
+        wanted = [row.id for row in rows.values() if row.status == "active"]
+    for identity, config in sealed(wanted).items():
+        known.pop(identity, None)
+        try:
+            known[identity] = (rows[identity].changed_at, ways.open_config(config))
+        except Exception:  # noqa: S112 (whatever it is, it must not stop the neighbours: `sort` says what is wrong)
+            continue
+
+
+class _Sorting:
+    """Decides which claimed rows can go now; what cannot becomes an outcome."""
+
+    def __init__(self, ways: Ways, lease: str, now: int) -> None:
+        self._ways, self._lease, self._now = ways, lease, now
+        self.outcomes: list[Outcome] = []
+
+    def _settle(self, row: Due, state: int, at: int, reason: str | None = None) -> None:
+        done = at if state == DEAD else None
+        self.outcomes.append(Outcome(state, row.attempts, row.ambiguous, at, done, reason, row.id, self._lease))
+
+    def sort(
+        self, due: Sequence[Due], silent: Mapping[str, tuple[str, str | None]], rows: Mapping[str, Any]
+    ) -> list[tuple[Target, list[Due]]]:
+        """Rows whose subscription and destination are active, by destination in the order of their ids."""
+        parts: dict[str, list[Due]] = defaultdict(list)
+        for row in due:
+            status, reason = silent.get(row.subscription_id, ("active", None))
+            if status == "ended":
+                self._settle(row, DEAD, self._now, reason or "the subscription has ended")
+            elif status != "active":
+                self._settle(row, PENDING, self._now + HOLD_MS)
+            else:
+                parts[row.destination_id].append(row)
+        kept = []
+        for identity, part in parts.items():
+            target = self._target(rows.get(identity), part)
+            if target is not None:
+                kept.append((target, part))
+        return kept
+
+    def _target(self, row: Any | None, part: Sequence[Due]) -> Target | None:
+        if row is None:
+            for one in part:
+                self._settle(one, DEAD, self._now, "the destination was removed")
+            return None
+        channel, opened = self._ways.channels.get(row.channel), self._ways.configs.get(row.id)
+        if row.status == "active" and channel and opened and row.next_send_at <= self._now:
+            return Target(row.id, channel, opened[1], bool(row.prepared))
+        at, reason = self._now + HOLD_MS, None
+        if row.status != "active":
+            reason = row.reason
+        elif channel is None:
+            reason = f"this version has no channel named {row.channel}"
+        elif opened is None:
+            reason = "the destination's settings could not be decrypted: check the secret key"
+        else:
+            at = row.next_send_at
+        self._hold(part, at, channel, reason)
+        return None
+
+    def _hold(self, part: Sequence[Due], at: int, channel: Channel | None, reason: str | None = None) -> None:
+        """Put rows back: from `at` on, as fast as the channel's rate allows."""
+        step, batch = (_interval(channel), channel.limits.batch) if channel else (0, 1)
+        for place, row in enumerate(part):
+            self._settle(row, PENDING, at + place // batch * step, reason)
+
+    def pace(
+        self, kept: Sequence[tuple[Target, list[Due]]], take_turn: Callable[[Target, int], bool]
+    ) -> list[tuple[Target, list[Due]]]:
+        """Of a paced destination's rows, those of its next request; the rest come due at the channel's rate."""
+        ready = []
+        for target, part in kept:
+            if step := _interval(target.channel):
+                first = target.channel.limits.batch if take_turn(target, self._now + step) else 0
+                self._hold(part[first:], self._now + step, target.channel)
+                part = part[:first]
+            if part:
+                ready.append((target, part))
+        return ready
+
+
+def _interval(channel: Channel) -> int:
+    """Milliseconds between two requests to one destination, 0 where no rate is published."""
+    return int(1000 / channel.limits.per_second) if channel.limits.per_second else 0

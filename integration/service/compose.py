@@ -1,0 +1,79 @@
+"""An event's JSON: written once, then spliced as it is into feeds, webhooks and everything else."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from integration.domain.catalogue import Source, SubjectRow, Trigger
+from integration.domain.history import Told
+from integration.domain.payload import SCHEMA, iso
+from integration.store.queries import readings
+
+#: The metrics a snapshot shows, and the source of each.
+SNAPSHOT: tuple[tuple[str, str], ...] = (
+    ("trader_grades", "tm_trader_grade"),
+    ("investor_grades", "tm_investor_grade"),
+    ("investor_grades", "valuation_grade"),
+    ("quantmetrics", "sharpe"),
+    ("quantmetrics", "sortino"),
+    ("quantmetrics", "volatility"),
+    ("quantmetrics", "max_drawdown"),
+    ("quantmetrics", "daily_value_at_risk"),
+    ("indices", "price"),
+    ("indices", "index_grade"),
+)
+
+Snapshot = dict[str, dict[str, Any]]
+
+
+def snapshots(connection: Connection, sources: Mapping[str, Source], names: Sequence[str]) -> dict[str, Snapshot]:
+    """The newest stored main metrics of each subject, each with its own date. It is beside the event, not part of its id."""
+    shots: dict[str, Snapshot] = {name: {} for name in names}
+    for key in dict.fromkeys(source for source, _ in SNAPSHOT):
+        source = sources[key]
+        for name, (as_of, packed) in readings.latest(connection, key, names).items():
+            values = np.frombuffer(packed, dtype=np.float64)
+            for metric in (m for s, m in SNAPSHOT if s == key):
+                value = float(values[source.column(metric)])
+                if math.isfinite(value):
+                    shots[name][metric] = {"value": value, "as_of": iso(as_of)}
+    return shots
+
+
+def compose(
+    trigger: Trigger,
+    identity: str,
+    subject: SubjectRow,
+    told: Told,
+    snapshot: Snapshot,
+    *,
+    sandbox: bool,
+    is_sample: bool = False,
+) -> str:
+    """The event's JSON text."""
+    event: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": identity,
+        "trigger": trigger.key,
+        "label": trigger.label,
+        "is_sample": is_sample,
+        "sandbox": sandbox,
+        "restated": told.restated,
+        "subject": subject.subject,
+        "subject_id": int(subject.subject.partition(":")[2] or 0) or None,
+        "subject_name": subject.name,
+        "subject_symbol": subject.symbol,
+        "as_of": iso(told.firing.as_of),
+        "known_at": iso(told.known_at),
+        "summary": "",
+        **told.firing.fields,
+        "snapshot": snapshot,
+    }
+    event["summary"] = trigger.summary(event)
+    return json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,116 @@
+"""Polling feeds: a rule seen through a scope, filled once from the past, then growing with each event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from integration.domain.errors import NotFound, TooMany
+from integration.domain.history import max_gap
+from integration.domain.ids import feed_id
+from integration.domain.retry import DAY
+from integration.domain.scope import Scope
+from integration.service.asking import ask, scope_of
+from integration.service.evaluate import ActiveRule, facts_of, logs, store_events, unnamed
+from integration.service.wiring import Gradewire
+from integration.store.queries import events, rules, subjects
+
+MOST_FEEDS = 200
+FILL_DAYS = 30
+FILL_EVENTS = 1_000
+#: A reader is noted at most this often.
+NOTE_EVERY = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of a feed is asked for: newest first, at most `limit`; after an event's id; known since a time in ms."""
+
+    limit: int = 100
+    after_id: str | None = None
+    since: int | None = None
+
+
+def read(
+    gradewire: Gradewire, account_id: str, trigger: str, options: Mapping[str, Any], scope: Mapping[str, Any], window: Window
+) -> list[str]:
+    """The JSON texts of a feed's events. New options register a feed; a GET causes no upstream call.
+
+    Raises InvalidInput for options or scope, NotFound for an unknown `after_id`, TooMany at 200 live feeds an account.
+    """
+    rule = ask(gradewire, trigger, options)
+    now = gradewire.now()
+    with gradewire.database.read() as connection:
+        seen = scope_of(gradewire, connection, rule, scope)
+        identity = feed_id(rule.id, seen.text)
+        after = _after(connection, window.after_id)
+        read_at = rules.reader(connection, account_id, identity)
+        if read_at is not None and read_at > now - NOTE_EVERY:
+            return [
+                payload
+                for _, payload in rules.read_feed(connection, identity, limit=window.limit, after=after, since=window.since)
+            ]
+    with gradewire.database.write() as connection:
+        _register(gradewire, connection, account_id, identity, rule, seen, now)
+        return [
+            payload for _, payload in rules.read_feed(connection, identity, limit=window.limit, after=after, since=window.since)
+        ]
+
+
+def _after(connection: Connection, identity: str | None) -> int | None:
+    if identity is None:
+        return None
+    seq = events.known(connection, [identity]).get(identity)
+    if seq is None:
+        raise NotFound(f"There is no event {identity[:40]!r} (any more); leave after_id out to start anew.", field="after_id")
+    return seq
+
+
+def _register(
+    gradewire: Gradewire, connection: Connection, account_id: str, identity: str, rule: ActiveRule, scope: Scope, now: int
+) -> None:
+    events.lock(connection)
+    awake = rules.is_awake(connection, identity, now)
+    mine = rules.reader(connection, account_id, identity)
+    if (mine is None or mine <= now - rules.FEED_SLEEPS_AFTER) and rules.live_feeds(connection, account_id, now) >= MOST_FEEDS:
+        raise TooMany(
+            f"You read {MOST_FEEDS} feeds, the most an account may. One sleeps after 30 days unread; use fewer.",
+            retry_after=3_600,
+        )
+    rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, now)
+    if not awake:
+        rules.restart_feed(connection, identity, rule.id, scope.text, now)
+        fill(gradewire, connection, identity, rule, scope, now)
+    rules.note_reader(connection, account_id, identity, now)
+
+
+def fill(gradewire: Gradewire, connection: Connection, identity: str, rule: ActiveRule, scope: Scope, now: int) -> None:
+    """Put the past into a new feed: firings of the last 30 days of stored readings, at most the newest 1,000 events.
+
+    The ids are those that live evaluation gave or would have given. Nobody else is told of them. The caller holds the
+    event lock.
+    """
+    catalogue = gradewire.catalogue
+    source = rule.source(catalogue)
+    known = subjects.load(connection, kind=rule.trigger.subject)
+    if scope.kind in ("tokens", "indices"):
+        kind = rule.trigger.subject
+        names = [f"{kind}:{number}" for number in scope.ids]
+    else:
+        names = [name for name, row in known.items() if scope.holds(facts_of(row))]
+    oldest = gradewire.clock.at(now) - FILL_DAYS * DAY
+    since = oldest - rule.trigger.lookback(rule.options).total(max_gap(source.cadence))
+    found = [
+        (rule, subject, told)
+        for subject, log in logs(connection, source, since=since, names=names).items()
+        for told in rule.told(log)
+        if told.firing.as_of >= oldest and scope.holds(facts_of(known.get(subject) or unnamed(subject)))
+    ]
+    found = sorted(found, key=lambda f: f[2].firing.as_of)[-FILL_EVENTS:]
+    store_events(connection, catalogue, found, now=now)
+    wanted = set(names)
+    members = [row for row in events.of_rule(connection, rule.id, since=oldest, limit=FILL_EVENTS) if row.subject in wanted]
+    rules.add_feed_items(connection, [(identity, row.seq) for row in members])

@@ -1,0 +1,157 @@
+"""What the doctor looks at: what Gradewire needs, whether it has it, and what to mend."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+
+from integration.config import Settings
+from integration.domain.errors import GradewireError
+from integration.domain.payload import iso
+from integration.domain.retry import DAY, MINUTE
+from integration.service.wiring import Gradewire, build
+from integration.store import migrate
+from integration.store.queries import deliveries, installation, polls
+
+#: Clocks further apart than this make signatures look old and slots come late.
+SKEW = 30_000
+STALE_BEAT = 2 * MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `text` says what is so, and what to do where it is not good."""
+
+    level: Literal["good", "note", "bad"]
+    what: str
+    text: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything, in the order in which things depend on each other."""
+    yield _broker(settings)
+    try:
+        gradewire = build(settings)
+    except GradewireError as error:
+        yield Finding("bad", "Database", error.message)
+        return
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(getattr(error, "orig", error)).splitlines()[0]
+        yield Finding("bad", "Database", f"It cannot be opened: {reason}. Check DATABASE_URL.")
+        return
+    try:
+        yield _database(gradewire)
+        yield from _upstream(gradewire)
+        yield from _work(gradewire)
+        yield from _ways_out(settings)
+    finally:
+        gradewire.close()
+
+
+def _broker(settings: Settings) -> Finding:
+    if not settings["redis_url"]:
+        return Finding("good", "Broker", "None needed: everything runs in one process (REDIS_URL is not set).")
+    try:
+        with redis.Redis.from_url(settings["redis_url"], socket_timeout=5, socket_connect_timeout=5) as broker:
+            broker.ping()
+            version = broker.info("server")["redis_version"]
+    except (redis.RedisError, ValueError, OSError) as error:
+        return Finding("bad", "Broker", f"Redis does not answer ({type(error).__name__}). Start it, or correct REDIS_URL.")
+    return Finding("good", "Broker", f"Redis {version} answers.")
+
+
+def _database(gradewire: Gradewire) -> Finding:
+    kind = "SQLite" if gradewire.database.is_sqlite else "PostgreSQL"
+    return Finding(
+        "good",
+        "Database",
+        f"{kind}, schema {migrate.revision(gradewire.database)}, holds readings of {gradewire.settings.upstream}.",
+    )
+
+
+def _upstream(gradewire: Gradewire) -> Iterator[Finding]:
+    settings = gradewire.settings
+    name = "Sandbox" if settings.sandbox else "Token Metrics"
+    try:
+        gradewire.client.check()
+        yield Finding("good", name, f"It answers, and takes the key ({settings['tokenmetrics_version']}).")
+    except GradewireError as error:
+        remedy = " Start it with `gradewire up`, or set TOKENMETRICS_API_KEY to poll the real API." if settings.sandbox else ""
+        yield Finding("bad", name, error.message + remedy)
+    yield _clock(gradewire)
+    used = gradewire.budget.used(gradewire.now())
+    level: Literal["good", "note", "bad"] = "good" if used.month < 0.8 * used.per_month else "note"
+    until = iso(used.month_ends)
+    yield Finding(
+        level,
+        "Plan",
+        f"{settings['plan']}: {used.month} of {used.per_month} calls taken until {until}, {used.per_minute} a minute.",
+    )
+    if settings.withheld_days:
+        days = settings.withheld_days
+        old = "a month" if days >= 28 else f"{days} days"
+        yield Finding(
+            "note",
+            "Plan",
+            f"On the {settings['plan'].capitalize()} plan the newest {days} days are withheld: alerts would be {old} old. "
+            "If you have another plan, set GRADEWIRE_PLAN.",
+        )
+
+
+def _clock(gradewire: Gradewire) -> Finding:
+    theirs = gradewire.client.server_time()
+    if theirs is None:
+        return Finding("note", "Clock", "The upstream does not tell the time, so it could not be compared.")
+    apart = abs(gradewire.now() - theirs)
+    if apart > SKEW:
+        return Finding(
+            "bad", "Clock", f"This machine and the upstream are {timedelta(seconds=apart // 1000)} apart. Set the clock (NTP)."
+        )
+    return Finding("good", "Clock", f"Within {max(1, round(apart / 1000))} s of the upstream's.")
+
+
+def _work(gradewire: Gradewire) -> Iterator[Finding]:
+    now = gradewire.now()
+    with gradewire.database.read() as connection:
+        worker = installation.beats(connection).get("worker")
+        due = deliveries.oldest_due(connection, now)
+        troubled = polls.troubled(connection, now - DAY)
+    if worker is None or now - worker > STALE_BEAT:
+        seen = "has not run yet" if worker is None else f"was last seen at {iso(worker)}"
+        yield Finding("note", "Worker", f"It {seen}. Start `gradewire up`, or the Procfile's worker and beat.")
+    else:
+        yield Finding("good", "Worker", f"Last seen {(now - worker) // 1000} s ago.")
+    if due is not None and now - due > 5 * MINUTE:
+        yield Finding(
+            "bad",
+            "Deliveries",
+            f"The oldest that is due has waited {timedelta(seconds=(now - due) // 1000)}. Is a worker running?",
+        )
+    if troubled:
+        last = troubled[0]
+        yield Finding("note", "Polls", f"{len(troubled)} in the last day did not end well; the last: {last.source}: {last.error}")
+    else:
+        yield Finding("good", "Polls", "None failed in the last day.")
+
+
+def _ways_out(settings: Settings) -> Iterator[Finding]:
+    if not settings["smtp_host"]:
+        yield Finding("note", "E-mail", "No mail server is set: e-mail cannot be sent. Set GRADEWIRE_SMTP_HOST.")
+    if not settings["public_url"]:
+        yield Finding(
+            "note", "Links", "GRADEWIRE_PUBLIC_URL is not set: messages carry no link, and Zapier has no address to call."
+        )
+    if settings["allow_private"]:
+        yield Finding(
+            "note", "Addresses", "Deliveries may reach private addresses (GRADEWIRE_ALLOW_PRIVATE): only for trying out."
+        )
+    key = Path(settings["data"]) / "secret.key"
+    if not settings["secret_key"] and key.exists() and stat.S_IMODE(key.stat().st_mode) & 0o077:
+        yield Finding("bad", "Secrets", f"Others can read {key.name} in the data folder: chmod 600 it.")

@@ -1,0 +1,214 @@
+"""Polling a source: claim the slot, fetch every page, then store, evaluate and owe in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+import numpy as np
+from sqlalchemy import Connection
+
+from integration.domain.catalogue import Batch, Source, SubjectRow
+from integration.domain.errors import BudgetSpent, UpstreamError
+from integration.domain.retry import DAY, MINUTE
+from integration.domain.scope import Scope
+from integration.service.evaluate import active, evaluate
+from integration.service.wiring import Gradewire
+from integration.store.queries import events, polls, readings, rules, subjects
+from integration.tokenmetrics import Fetched
+
+#: A poll's lease: far longer than fetching every page of the largest source takes.
+LEASE = 30 * MINUTE
+#: A poll with fewer rows than this share of the one before changes nothing …
+ENOUGH = 0.7
+#: … until so many of them in a row agree within this share of each other: then that is how many there are.
+AGREEING, AGREE_WITHIN = 3, 0.05
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """How a poll ended. `status` is done, partial, failed; or waiting (not to be done now, or being done elsewhere)."""
+
+    source: str
+    selection: str
+    slot: int
+    status: str
+    rows: int = 0
+    events: int = 0
+    owed: int = 0
+    error: str = ""
+
+
+def selections(gradewire: Gradewire, source: Source) -> list[str]:
+    """What is to be polled of a source now: "all", or one entry for each wanted id; empty where nobody wants it."""
+    catalogue = gradewire.catalogue
+    wanted: set[int] = set()
+    anything = source.always
+    with gradewire.database.read() as connection:
+        now = gradewire.now()
+        live = {row.id: active(catalogue, row) for row in rules.live_rules(connection, now)}
+        for _trigger, _options, text, rule_id in rules.wanted_scopes(connection, now):
+            scope, rule = Scope.parse(text), live.get(rule_id)
+            if rule is None:
+                continue
+            anything |= scope.kind == "top" and source.key == "top_market_cap"
+            if source.key in rule.trigger.sources(rule.options):
+                anything = True
+                wanted |= set(scope.ids)
+                if source.selection == "ids" and scope.kind == "any":
+                    wanted |= {int(name.partition(":")[2]) for name in subjects.load(connection, kind=source.subject)}
+    if source.selection != "ids":
+        return [ALL] if anything else []
+    most = int(gradewire.settings["watched_tokens"])
+    return [str(number) for number in sorted(wanted)[:most]]
+
+
+def observe(gradewire: Gradewire, source: Source, selection: str = ALL, *, again: bool = False) -> Observed:
+    """Poll one source for the slot that market time is in. Another worker's poll, or one that is done, is left alone.
+
+    `again` polls a slot of its own at the present moment, for people who want to look now.
+    """
+    now = gradewire.now()
+    slot = gradewire.clock.at(now) if again else gradewire.clock.slot(now, source.cadence)
+    lease = secrets.token_hex(8)
+    with gradewire.database.write() as connection:
+        poll_id = polls.claim(connection, source.key, selection, slot, lease=lease, now=now, until=now + LEASE)
+        first = readings.newest_as_of(connection, source.key)
+    if poll_id is None:
+        return Observed(source.key, selection, slot, "waiting")
+    try:
+        fetched = _fetch(gradewire, source, selection, slot, first, poll_id)
+        result = _commit(gradewire, source, selection, slot, poll_id, lease, fetched)
+    except UpstreamError as error:
+        result = _failed(gradewire, source, selection, slot, poll_id, lease, error)
+    if result.owed:
+        gradewire.wake()
+    return result
+
+
+def _fetch(gradewire: Gradewire, source: Source, selection: str, slot: int, newest: int | None, poll_id: int) -> Fetched:
+    start, end = span(source, slot, newest, gradewire.settings.withheld_days)
+    ids = None if selection == ALL else [int(selection)]
+    return gradewire.client.fetch(source, ids=ids, start=start, end=end, slot=slot, poll_id=poll_id)
+
+
+def span(source: Source, slot: int, newest: int | None, withheld_days: int) -> tuple[date | None, date | None]:
+    """The dates to ask a ranged source for: from the newest day that is stored (it may have been restated) to the newest
+    that can be had, so that a gap is filled before newer days are evaluated. At first, two days."""
+    if not source.ranged:
+        return None, None
+    last = slot - withheld_days * DAY
+    begin = min(newest, last) if newest is not None else last - DAY
+    return _date(begin), _date(last)
+
+
+def _date(milliseconds: int) -> date:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).date()
+
+
+def _commit(
+    gradewire: Gradewire, source: Source, selection: str, slot: int, poll_id: int, lease: str, fetched: Fetched
+) -> Observed:
+    """Store what was fetched, find what fired, write events and what they owe: all of it or nothing."""
+    rows = len(fetched.batch.subjects) or len(fetched.names)
+    with gradewire.database.write() as connection:
+        if not polls.is_mine(connection, poll_id, lease):
+            return Observed(source.key, selection, slot, "waiting")
+        events.lock(connection)
+        now = max(gradewire.now(), readings.newest_known_at(connection) + 1)
+        if not trusted(rows, polls.recent(connection, source.key, selection, limit=20)):
+            error = f"Only {rows} rows came, far fewer than before; nothing was changed."
+            polls.settle(
+                connection,
+                poll_id,
+                lease,
+                "partial",
+                now=now,
+                rows=rows,
+                error=error,
+                lease_until=now + _pause(gradewire, source),
+            )
+            return Observed(source.key, selection, slot, "partial", rows, error=error)
+        _keep_names(connection, fetched.names, now)
+        names, oldest = store_batch(connection, source, fetched.batch, poll_id, now=now)
+        found, owed = evaluate(connection, gradewire.catalogue, source, names, oldest=oldest, now=now)
+        polls.settle(connection, poll_id, lease, "done", now=now, rows=rows, events=found)
+    return Observed(source.key, selection, slot, "done", rows, found, owed)
+
+
+def trusted(rows: int, recent: Sequence[tuple[str, int]]) -> bool:
+    """Whether so many rows are a whole answer, given the (status, rows) of earlier polls, newest first."""
+    last = next((count for status, count in recent if status == "done"), 0)
+    if rows >= ENOUGH * last:
+        return True
+    short = []
+    for status, count in recent[: AGREEING - 1]:
+        if status != "partial":
+            return False
+        short.append(count)
+    return len(short) == AGREEING - 1 and all(abs(count - rows) <= AGREE_WITHIN * max(rows, 1) for count in short)
+
+
+def _keep_names(connection: Connection, names: Sequence[SubjectRow], now: int) -> None:
+    subjects.keep(connection, names, now)
+    ranked = [row.subject for row in names if row.market_rank is not None]
+    if ranked:
+        subjects.forget_ranks(connection, ranked)
+
+
+def store_batch(connection: Connection, source: Source, batch: Batch, poll_id: int | None, *, now: int) -> tuple[list[str], int]:
+    """Store the readings of a batch that say something new: (subjects with new readings, oldest new as_of in ms).
+
+    An identical (subject, as_of, values) adds none; a different one is a new version. Of a subject that this source
+    never told of before, all but the newest reading are history from before its first live one (origin backfill).
+    """
+    times = [int(t) for t in np.asarray(batch.as_of).tolist()]
+    values = np.where(np.isfinite(batch.values), batch.values, np.nan) + 0.0 if len(times) else batch.values
+    there = readings.newest_versions(connection, source.key, times)
+    seen = readings.known_subjects(connection, source.key)
+    newest: dict[str, int] = {}
+    for subject, as_of in zip(batch.subjects, times, strict=True):
+        newest[subject] = max(as_of, newest.get(subject, as_of))
+    rows = []
+    for position, (subject, as_of) in enumerate(zip(batch.subjects, times, strict=True)):
+        packed, text = np.ascontiguousarray(values[position], dtype=np.float64).tobytes(), batch.texts[position]
+        before = there.get((subject, as_of))
+        if before is not None and before.values == packed and before.text == text:
+            continue
+        live = subject in seen or as_of == newest[subject]
+        origin, known_at = ("live", now) if live else ("backfill", min(as_of, now - 1))
+        version = before.version + 1 if before is not None else 0
+        rows.append(readings.Row(source.key, subject, as_of, version, known_at, origin, poll_id, packed, text))
+    readings.add(connection, rows)
+    fresh = [row for row in rows if row.origin == "live"]
+    return sorted({row.subject for row in fresh}), min((row.as_of for row in fresh), default=0)
+
+
+def _pause(gradewire: Gradewire, source: Source) -> int:
+    """How long a failed poll waits before it is repeated: a twenty-fourth of the cadence, in wall ms."""
+    return max(200, round(gradewire.clock.wall_length(source.cadence) / 24))
+
+
+def _failed(
+    gradewire: Gradewire, source: Source, selection: str, slot: int, poll_id: int, lease: str, error: UpstreamError
+) -> Observed:
+    now = gradewire.now()
+    wait = now + _pause(gradewire, source)
+    if isinstance(error, BudgetSpent):
+        wait = max(wait, error.retry_at)
+    with gradewire.database.write() as connection:
+        polls.settle(connection, poll_id, lease, "failed", now=now, error=error.message[:500], lease_until=wait)
+    return Observed(source.key, selection, slot, "failed", error=error.message)
+
+
+def observe_due(gradewire: Gradewire, source: Source) -> list[Observed]:
+    """Poll whatever of a source is due: what beat asks for. Most of the time there is nothing to do."""
+    slot, now = gradewire.clock.slot(gradewire.now(), source.cadence), gradewire.now()
+    due = []
+    for selection in selections(gradewire, source):
+        with gradewire.database.read() as connection:
+            if polls.state(connection, source.key, selection, slot, now) is None:
+                due.append(selection)
+    return [observe(gradewire, source, selection) for selection in due]

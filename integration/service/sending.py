@@ -1,0 +1,261 @@
+"""The sending loop: each destination in its own lane, so that one that is slow or broken never stops its neighbours."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal
+
+from integration.domain.message import Delivered, HttpRequest, Mail, Reply, Retry, Verdict
+from integration.service.claiming import Batch, Owed, Target
+from integration.service.helping import Helpers
+from integration.service.settling import Chunk, Ledger
+from integration.service.ways import Ways, signature
+from integration.store.queries import outbox
+from integration.wire.google import TokenRefused
+
+#: Requests under way to one destination.
+WIDTH = 4
+#: What a destination cannot get through in this time goes back, for others to be taken instead.
+HORIZON_MS = 5_000
+#: Outcomes written together.
+CHUNK = 500
+#: Messages that may wait in lanes before no more are claimed.
+BACKLOG = 2_000
+
+
+@dataclass(slots=True)
+class Lane:
+    """A destination's turn in this drain. `pace_ms` is how long its answers take, smoothed."""
+
+    target: Target
+    waiting: deque[Owed] = field(default_factory=deque)
+    in_flight: int = 0
+    queued: bool = False
+    pace_ms: float = 0.0
+
+    @property
+    def width(self) -> int:
+        """How many requests may be under way: one where order matters (batches, a preparation still to come)."""
+        channel = self.target.channel
+        alone = channel.limits.batch > 1 or (channel.prepare is not None and not self.target.prepared)
+        return 1 if alone else WIDTH
+
+
+@dataclass(slots=True)
+class Job:
+    """One request for some of a lane's messages."""
+
+    lane: Lane
+    owed: list[Owed]
+    stage: Literal["prepare", "probe", "send"] = "send"
+    tokened: bool = False
+
+
+class Sender:
+    """Sends what it is given and hands on what became of it, in chunks."""
+
+    def __init__(self, ways: Ways, now: Callable[[], int], record: Callable[[Chunk], None]) -> None:
+        self._ways, self._now, self._record = ways, now, record
+        self._transport = ways.transport
+        self._ledger = Ledger()
+        self._helpers = Helpers()
+        self._lanes: dict[str, Lane] = {}
+        self._ready: deque[Lane] = deque()
+        self._waiting = 0
+        self.counts = self._ledger.counts
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is under way."""
+        return not (self._waiting or self._transport.in_flight or self._helpers.busy)
+
+    @property
+    def hungry(self) -> bool:
+        """Whether there is room that no waiting message can use."""
+        return not self._ready and self._waiting < BACKLOG and self._transport.has_room()
+
+    def take(self, batch: Batch) -> None:
+        """Add what a claim brought."""
+        self.counts.dead += batch.ended
+        self.counts.held += batch.held
+        for target, owed in batch.ready:
+            lane = self._lanes.get(target.id)
+            if lane is None:
+                lane = self._lanes[target.id] = Lane(target)
+            else:
+                lane.target = replace(target, prepared=target.prepared or lane.target.prepared)
+            lane.waiting.extend(owed)
+            self._waiting += len(owed)
+            self._queue(lane)
+
+    def step(self, timeout: float) -> None:
+        """Start what can start and take in what is over, waiting up to `timeout` seconds for something to be."""
+        while self._ready and self._transport.has_room():
+            lane = self._ready.popleft()
+            lane.queued = False
+            self._start(lane)
+            self._queue(lane)
+        if self._transport.in_flight:
+            for job, reply in self._transport.finished(min(timeout, 0.02) if self._helpers.busy else timeout):
+                self._over(job, reply)
+            timeout = 0
+        if self._helpers.busy:
+            self._helpers.run(timeout)
+        if self.idle or len(self._ledger.chunk.outcomes) >= CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what is settled."""
+        if self._ledger.chunk:
+            self._record(self._ledger.take())
+
+    def give_back(self) -> None:
+        """Put back all that waits, for others to take at once."""
+        for lane in self._lanes.values():
+            self._put_back(lane, self._now())
+
+    def close(self) -> None:
+        """Let go of helper threads."""
+        self._helpers.close()
+
+    # -- starting ----------------------------------------------------------------------------------------------------
+
+    def _queue(self, lane: Lane) -> None:
+        if lane.waiting and not lane.queued and lane.in_flight < lane.width:
+            lane.queued = True
+            self._ready.append(lane)
+
+    def _start(self, lane: Lane) -> None:
+        now = self._now()
+        owed: list[Owed] = []
+        while lane.waiting and len(owed) < lane.target.channel.limits.batch:
+            one = lane.waiting.popleft()
+            self._waiting -= 1
+            if one.message.subscription_id in self._ledger.gone:
+                continue  # it ended in the database with the subscription
+            if self._in_time(one, now):
+                owed.append(one)
+        if owed:
+            self._begin(lane, owed)
+
+    def _in_time(self, one: Owed, now: int) -> bool:
+        """Whether an attempt that starts now ends before the lease; if not, the delivery goes back."""
+        if now + self._transport.total_ms <= one.until:
+            return True
+        self._ledger.hold(one, now)
+        return False
+
+    def _begin(self, lane: Lane, owed: list[Owed]) -> None:
+        """Render what has to be sent next for these messages, and send it."""
+        job = Job(lane, owed)
+        try:
+            request = self._request(job)
+            headers = () if isinstance(request, Mail) else signature(lane.target.config, request, owed[0].message.id, self._now())
+        except Exception as error:
+            self._unrendered(lane, owed, error)
+            return
+        lane.in_flight += 1
+        if isinstance(request, Mail):
+            self._helpers.do(partial(self._ways.mail, request), partial(self._mailed, job))
+        elif request.auth is not None:
+            job.tokened = True
+            work = partial(self._ways.authorization, lane.target.config, request)
+            self._helpers.do(work, partial(self._authorized, job, request, headers))
+        else:
+            self._transport.start(job, request, headers)
+
+    def _request(self, job: Job) -> HttpRequest | Mail:
+        channel, config = job.lane.target.channel, job.lane.target.config
+        if channel.prepare is not None and not job.lane.target.prepared:
+            job.stage = "prepare"
+            return channel.prepare(config)
+        unsure = [one.message for one in job.owed if one.ambiguous]
+        if channel.probe is not None and unsure:
+            job.stage = "probe"
+            return channel.probe(unsure, config)
+        return channel.render([one.message for one in job.owed], config)
+
+    def _unrendered(self, lane: Lane, owed: list[Owed], error: Exception) -> None:
+        """A channel's mistake ends the message it is about, never the batch: find the one, go on with the others."""
+        now, good = self._now(), []
+        for one in owed if len(owed) > 1 else ():
+            try:
+                lane.target.channel.render([one.message], lane.target.config)
+                good.append(one)
+            except Exception as own:
+                self._ledger.unrendered(one, own, now)
+        if good and len(good) < len(owed):
+            self._begin(lane, good)
+        else:
+            for one in good or owed:
+                self._ledger.unrendered(one, error, now)
+
+    # -- what came back ----------------------------------------------------------------------------------------------
+
+    def _mailed(self, job: Job, reply: Reply | Exception) -> None:
+        self._over(job, reply if isinstance(reply, Reply) else Reply(0, error="failed", detail=type(reply).__name__))
+
+    def _authorized(self, job: Job, request: HttpRequest, headers: tuple[str, ...], line: tuple[str, ...] | Exception) -> None:
+        if isinstance(line, tuple):
+            self._transport.start(job, request, (*headers, *line))
+        elif isinstance(line, TokenRefused):
+            self._over(job, line.reply)
+        else:
+            self._over(job, Reply(0, error="failed", detail=type(line).__name__))
+
+    def _over(self, job: Job, reply: Reply) -> None:
+        lane, now = job.lane, self._now()
+        lane.in_flight -= 1
+        lane.pace_ms += (reply.duration_ms - lane.pace_ms) / 4
+        if job.tokened and reply.status == 401:
+            self._ways.forget_token(lane.target.config)
+        try:
+            verdict = lane.target.channel.verdict(reply)
+        except Exception as error:
+            verdict = Retry(reason=f"the answer was not understood: {type(error).__name__}")
+        if job.stage == "send" or not isinstance(verdict, Delivered):
+            self._settle(lane, job.owed, reply, verdict, now)
+        elif job.stage == "prepare":
+            lane.target = replace(lane.target, prepared=True)
+            self._ledger.change(partial(outbox.prepared, destination_id=lane.target.id))
+            self._go_on(lane, job.owed, now)
+        else:
+            self._probed(job, reply, now)
+        self._queue(lane)
+
+    def _go_on(self, lane: Lane, owed: list[Owed], now: int) -> None:
+        rest = [one for one in owed if self._in_time(one, now)]
+        if rest:
+            self._begin(lane, rest)
+
+    def _probed(self, job: Job, reply: Reply, now: int) -> None:
+        """After a probe: what has arrived is delivered, only the rest is sent."""
+        absent = job.lane.target.channel.absent
+        unsure = [one.message for one in job.owed if one.ambiguous]
+        missing = {message.id for message in absent(reply, unsure)} if absent else set()
+        arrived = [one for one in job.owed if one.ambiguous and one.message.id not in missing]
+        self._settle(job.lane, arrived, reply, Delivered(), now)
+        rest = [one for one in job.owed if not one.ambiguous or one.message.id in missing]
+        for one in rest:
+            one.ambiguous = False
+        self._go_on(job.lane, rest, now)
+
+    def _settle(self, lane: Lane, owed: Sequence[Owed], reply: Reply, verdict: Verdict, now: int) -> None:
+        alone = 0
+        for one in owed:
+            alone = self._ledger.settle(lane.target, one, reply, verdict, now)
+        if alone:
+            self._put_back(lane, alone)
+        elif len(lane.waiting) * lane.pace_ms > HORIZON_MS * lane.width:
+            keep = int(HORIZON_MS * lane.width / lane.pace_ms)
+            self._put_back(lane, now + HORIZON_MS, lane.pace_ms / lane.width, keep)
+
+    def _put_back(self, lane: Lane, at: int, step_ms: float = 0, keep: int = 0) -> None:
+        """Give back what a destination cannot get through now, spread over the time that it will need."""
+        back = [lane.waiting.pop() for _ in range(max(len(lane.waiting) - keep, 0))]
+        self._waiting -= len(back)
+        for place, one in enumerate(reversed(back)):
+            self._ledger.hold(one, at + int(place * step_ms))

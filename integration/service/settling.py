@@ -1,0 +1,127 @@
+"""What an answer makes of a delivery, and what has to be written for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from sqlalchemy import Connection
+
+from integration.domain.message import Dead, Delivered, Reply, Retry, Verdict
+from integration.domain.retry import SCHEDULE, next_wait
+from integration.service.claiming import HOLD_MS, Owed, Target
+from integration.store.queries import outbox
+from integration.store.queries.deliveries import DEAD, DELIVERED, PENDING
+from integration.store.queries.outbox import Attempt, Outcome
+
+#: No answer, "too many" and "unavailable" speak of the destination, not of the message.
+_UNWELL = (0, 429, 503)
+REASON_LENGTH = 500
+#: How much of an answer is kept with an attempt.
+HEAD_LIMIT = 4 * 1024
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What is written in one transaction."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    changes: list[Callable[[Connection], None]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.outcomes or self.attempts or self.changes)
+
+    def write(self, connection: Connection) -> None:
+        """Write all of it: first what became of deliveries, for ending a subscription settles what is left."""
+        outbox.settle(connection, self.outcomes)
+        outbox.tried(connection, self.attempts)
+        for change in self.changes:
+            change(connection)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of deliveries: `retried` will be tried again, `held` were put back without an attempt."""
+
+    delivered: int = 0
+    retried: int = 0
+    dead: int = 0
+    held: int = 0
+
+
+class Ledger:
+    """Collects what becomes of deliveries until it is taken to be written."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self.chunk = Chunk()
+        self.gone: set[str] = set()
+
+    def take(self) -> Chunk:
+        """All that is not written yet."""
+        chunk, self.chunk = self.chunk, Chunk()
+        return chunk
+
+    def settle(self, target: Target, one: Owed, reply: Reply, verdict: Verdict, now: int) -> int:
+        """Note an attempt and what it means. Returns until when (ms) the destination is to be left alone, 0 for not."""
+        alone = 0
+        if isinstance(verdict, Delivered):
+            self.counts.delivered += 1
+            outcome, name = one.becomes(DELIVERED, now, attempts=one.attempts + 1), "delivered"
+        elif isinstance(verdict, Retry):
+            outcome, name, alone = self._later(target, one, reply, verdict, now)
+        elif verdict.scope == "destination":
+            # Once its owner has mended it, it gets all of this: so nothing is spent meanwhile.
+            self.counts.held += 1
+            outcome, name, alone = one.waits(now + HOLD_MS, verdict.reason), "retry", now + HOLD_MS
+            self.change(partial(outbox.disable_destination, destination_id=target.id, reason=verdict.reason, now=now))
+        else:
+            outcome, name = self._never(one, verdict, now), "dead"
+        self.chunk.outcomes.append(outcome)
+        error = f"{reply.error}: {reply.detail}" if reply.error and reply.detail else reply.error
+        head = reply.head[:HEAD_LIMIT] or None
+        self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
+        return alone
+
+    def _later(self, target: Target, one: Owed, reply: Reply, verdict: Retry, now: int) -> tuple[Outcome, str, int]:
+        attempts = one.attempts + 1
+        wait = next_wait(attempts, verdict.after)
+        alone = 0
+        if reply.status in _UNWELL:
+            wish = next_wait(1, verdict.after, jitter=0) or SCHEDULE[0]
+            alone = now + min(wish, wait or wish)
+            self.change(partial(outbox.back_off, destination_id=target.id, until=alone))
+        if wait is None:
+            self.counts.dead += 1
+            reason = f"exhausted: {verdict.reason}"[:REASON_LENGTH]
+            return one.becomes(DEAD, now, attempts=attempts, reason=reason), "dead", alone
+        self.counts.retried += 1
+        unsure = one.ambiguous or (target.channel.probe is not None and (reply.ambiguous or reply.status >= 500))
+        reason = verdict.reason[:REASON_LENGTH]
+        return one.becomes(PENDING, now + wait, attempts=attempts, ambiguous=unsure, reason=reason), "retry", alone
+
+    def _never(self, one: Owed, verdict: Dead, now: int) -> Outcome:
+        self.counts.dead += 1
+        reason = verdict.reason[:REASON_LENGTH]
+        if verdict.scope == "gone":
+            subscription = one.message.subscription_id
+            self.gone.add(subscription)
+            self.change(partial(outbox.end_subscription, subscription_id=subscription, reason=reason, now=now))
+        return one.becomes(DEAD, now, attempts=one.attempts + 1, reason=reason)
+
+    def unrendered(self, one: Owed, error: Exception, now: int) -> None:
+        """A channel cannot put this message into its form: no attempt will ever help."""
+        self.counts.dead += 1
+        reason = f"could not be rendered: {type(error).__name__}: {error}"[:REASON_LENGTH]
+        self.chunk.outcomes.append(one.becomes(DEAD, now, attempts=one.attempts, reason=reason))
+
+    def hold(self, one: Owed, at: int) -> None:
+        """Put a delivery back until then (ms), no attempt spent."""
+        self.counts.held += 1
+        self.chunk.outcomes.append(one.waits(at))
+
+    def change(self, change: Callable[[Connection], None]) -> None:
+        """Note a change of a destination or a subscription."""
+        self.chunk.changes.append(change)

@@ -1,0 +1,1 @@
+"""What leaves this machine: HTTP to receivers, e-mail, tokens."""

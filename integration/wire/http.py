@@ -1,0 +1,257 @@
+"""HTTP to receivers: one pycurl multi loop with kept connections, and the address check where sockets open."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, TypeVar
+
+import certifi
+import pycurl
+
+from integration.domain.message import HttpRequest, Reply
+from integration.wire.addresses import may_dial
+
+Tag = TypeVar("Tag")
+
+CONNECT_MS = 5_000
+TOTAL_MS = 15_000
+READ_LIMIT = 16 * 1024
+#: Requests that were answered promptly are limited to the first; slow ones give up their place, up to the second.
+WINDOW = 48
+MOST = 512
+SLOW_MS = 250
+
+#: libcurl's error numbers as marks of a Reply. Those of the second table mean that the receiver may have acted.
+_UNSENT = {
+    pycurl.E_UNSUPPORTED_PROTOCOL: "protocol",
+    pycurl.E_URL_MALFORMAT: "protocol",
+    pycurl.E_COULDNT_RESOLVE_HOST: "resolve",
+    pycurl.E_COULDNT_CONNECT: "connect",
+    pycurl.E_SSL_CONNECT_ERROR: "tls",
+    pycurl.E_PEER_FAILED_VERIFICATION: "certificate",
+}
+_BROKEN = {
+    pycurl.E_OPERATION_TIMEDOUT: "timeout",
+    pycurl.E_GOT_NOTHING: "reset",
+    pycurl.E_SEND_ERROR: "reset",
+    pycurl.E_RECV_ERROR: "reset",
+    8: "protocol",  # CURLE_WEIRD_SERVER_REPLY, which pycurl has no name for
+}
+#: Not all of the body was read, or none of it is wanted: the status line counts.
+_ANSWERED = (pycurl.E_WRITE_ERROR, pycurl.E_PARTIAL_FILE)
+
+
+def seconds_asked(value: str, now: float) -> str | None:
+    """Retry-After as a number of seconds, whether it came as such or as an HTTP date; None for anything else."""
+    value = value.strip()
+    try:
+        wait = float(value) if value[:1].isdigit() else parsedate_to_datetime(value).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+    return str(max(wait, 0.0))
+
+
+class _Socket(socket.socket):
+    """Closes without a warning once pycurl lets go of it: libcurl works on a duplicate."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _Transfer:
+    """One easy handle and what it collects; used again and again."""
+
+    def __init__(self, dial: Callable[[str], bool], options: Sequence[tuple[int, Any]]) -> None:
+        self.tag: Any = None
+        self.body = bytearray()
+        self.lines: list[bytes] = []
+        self.opened = self.refused = False
+        self.started = 0.0
+        self.method, self.fresh, self.keep = "POST", False, 0
+        self._dial = dial
+        self.curl = pycurl.Curl()
+        for option, value in options:
+            self.curl.setopt(option, value)
+        self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self.lines.append)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._write)
+        self.curl.transfer = self
+
+    def _open(self, _purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
+        family, kind, protocol, where = address
+        if family not in (socket.AF_INET, socket.AF_INET6) or not self._dial(str(where[0])):
+            self.refused = True
+            return int(pycurl.SOCKET_BAD)
+        self.opened = True
+        return _Socket(family, kind, protocol)
+
+    def _write(self, chunk: bytes) -> int | None:
+        self.body += chunk
+        return None if len(self.body) <= max(READ_LIMIT, self.keep) else 0
+
+    def prepare(self, tag: Any, request: HttpRequest, headers: Sequence[str]) -> None:
+        """Point the handle at a request. Options that stay the same are not set again."""
+        curl = self.curl
+        self.tag, self.keep = tag, request.keep
+        self.body.clear()
+        self.lines.clear()
+        self.opened = self.refused = False
+        curl.setopt(pycurl.URL, request.url)
+        curl.setopt(pycurl.HTTPHEADER, [*request.headers, *headers])
+        if request.method != self.method:
+            self.method = request.method
+            curl.setopt(pycurl.HTTPGET if self.method == "GET" else pycurl.POST, 1)
+            curl.setopt(pycurl.CUSTOMREQUEST, self.method)
+        if self.method != "GET":
+            curl.setopt(pycurl.POSTFIELDS, request.body)
+        if request.fresh != self.fresh:
+            self.fresh = request.fresh
+            curl.setopt(pycurl.FRESH_CONNECT, int(self.fresh))
+            curl.setopt(pycurl.FORBID_REUSE, int(self.fresh))
+
+    def reply(self, number: int, text: str, now: Callable[[], float]) -> Reply:
+        """What the finished transfer means; `number` is libcurl's, 0 for success."""
+        curl = self.curl
+        took = int(curl.getinfo(pycurl.TOTAL_TIME) * 1000)
+        if number == 0 or number in _ANSWERED:
+            status = curl.getinfo(pycurl.RESPONSE_CODE)
+            wish = None if 200 <= status < 300 else self._retry_after(now())
+            return Reply(status, bytes(self.body[: self.keep]), retry_after=wish, duration_ms=took)
+        if self.refused and not self.opened:
+            return Reply(0, error="refused", detail="the address is not public", duration_ms=took)
+        if number in _UNSENT:
+            # libcurl's words name the host at most, and for a certificate they are what its owner needs.
+            return Reply(0, error=_UNSENT[number], detail=text[:200], duration_ms=took)
+        sent = curl.getinfo(pycurl.REQUEST_SIZE) > 0
+        return Reply(0, error=_BROKEN.get(number, "failed"), ambiguous=sent, duration_ms=took)
+
+    def _retry_after(self, now: float) -> str | None:
+        for line in self.lines:
+            name, _, value = line.partition(b":")
+            if name.lower() == b"retry-after":
+                return seconds_asked(value.decode("latin-1"), now)
+        return None
+
+
+class Transport(Generic[Tag]):
+    """Requests under way at once, over kept connections, under one address policy.
+
+    libcurl asks the policy when it opens a socket, not when it takes one from its pool: so a policy has a multi, and
+    with it a pool, of its own. `allow_private` is the operator's to set, for receivers in their own network.
+    Make it after a fork; use it from one thread at a time. `clock` (seconds) only turns HTTP dates into waits.
+    """
+
+    def __init__(
+        self, *, allow_private: bool = False, connect_ms: int = CONNECT_MS, total_ms: int = TOTAL_MS,
+        ca_file: str | None = None, clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self.total_ms = total_ms
+        self.dial: Callable[[str], bool] = _anything if allow_private else may_dial
+        self._clock = clock
+        self._options = _options(connect_ms, total_ms, ca_file or certifi.where())
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * MOST)
+        self._idle: list[_Transfer] = []
+        self._prompt: OrderedDict[_Transfer, None] = OrderedDict()
+        self._slow: set[_Transfer] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return len(self._prompt) + len(self._slow)
+
+    def has_room(self) -> bool:
+        """Whether another request may start now: receivers that take their time do not hold up the others."""
+        return len(self._prompt) < WINDOW and len(self._prompt) + len(self._slow) < MOST
+
+    def start(self, tag: Tag, request: HttpRequest, headers: Sequence[str] = ()) -> None:
+        """Begin a request; its end comes from `finished`. `headers` are lines beside the request's own."""
+        transfer = self._idle.pop() if self._idle else _Transfer(self._may_dial, self._options)
+        transfer.prepare(tag, request, headers)
+        transfer.started = time.monotonic()
+        self._prompt[transfer] = None
+        self._multi.add_handle(transfer.curl)
+
+    def finished(self, timeout: float) -> list[tuple[Tag, Reply]]:
+        """What is over by now, or within `timeout` seconds if nothing is yet: each tag with its reply."""
+        over = self._collect()
+        if not over and timeout > 0:
+            # No socket to wait on yet (a name is being looked up): without a pause this would spin.
+            if self._multi.select(timeout) == -1:
+                time.sleep(min(timeout, 0.005))
+            over = self._collect()
+        self._demote()
+        return over
+
+    def send(self, request: HttpRequest, headers: Sequence[str] = ()) -> Reply:
+        """One request, waited for; while nothing else is under way."""
+        self.start(None, request, headers)  # type: ignore[arg-type]
+        while not (over := self.finished(1.0)):
+            pass
+        return over[0][1]
+
+    def abandon(self) -> None:
+        """Drop what is under way."""
+        for transfer in (*self._prompt, *self._slow):
+            self._multi.remove_handle(transfer.curl)
+            self._idle.append(transfer)
+        self._prompt.clear()
+        self._slow.clear()
+
+    def close(self) -> None:
+        """Drop what is under way and close every connection."""
+        self.abandon()
+        for transfer in self._idle:
+            transfer.curl.close()
+        self._multi.close()
+
+    def _may_dial(self, address: str) -> bool:
+        return self.dial(address)
+
+    def _collect(self) -> list[tuple[Tag, Reply]]:
+        self._multi.perform()
+        over: list[tuple[Tag, Reply]] = []
+        more = 1
+        while more:
+            more, good, bad = self._multi.info_read(WINDOW)
+            over += [self._end(curl.transfer, 0, "") for curl in good]
+            over += [self._end(curl.transfer, number, text) for curl, number, text in bad]
+        return over
+
+    def _end(self, transfer: _Transfer, number: int, text: str) -> tuple[Tag, Reply]:
+        finished = (transfer.tag, transfer.reply(number, text, self._clock))
+        self._multi.remove_handle(transfer.curl)
+        if self._prompt.pop(transfer, self) is self:
+            self._slow.discard(transfer)
+        self._idle.append(transfer)
+        return finished
+
+    def _demote(self) -> None:
+        limit = time.monotonic() - SLOW_MS / 1000
+        while self._prompt and (oldest := next(iter(self._prompt))).started < limit:
+            del self._prompt[oldest]
+            self._slow.add(oldest)
+
+
+def _anything(_address: str) -> bool:
+    return True
+
+
+def _options(connect_ms: int, total_ms: int, ca_file: str) -> list[tuple[int, Any]]:
+    return [
+        (pycurl.PROXY, ""),  # a proxy of the environment would be the only address that the check sees
+        (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+        (pycurl.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+        (pycurl.FOLLOWLOCATION, 0),
+        (pycurl.CONNECTTIMEOUT_MS, connect_ms),
+        (pycurl.TIMEOUT_MS, total_ms),
+        (pycurl.NOSIGNAL, 1),
+        (pycurl.CAINFO, ca_file),
+        (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+        (pycurl.USERAGENT, "Gradewire"),
+        (pycurl.POST, 1),
+    ]

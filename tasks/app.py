@@ -1,0 +1,55 @@
+"""The Celery app, and the beat schedule computed from the sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+
+from integration import sources
+from integration.config import Settings, load
+from integration.domain.clock import MarketClock
+
+#: How often the sweep looks for deliveries that no wake-up told of, in seconds.
+SWEEP_S = 5.0
+#: A source is looked at this many times in its cadence; the poll's row in the database makes it one poll a slot.
+LOOKS = 24
+LOOK_S = (0.25, 60.0)
+
+
+def schedule(settings: Settings) -> dict[str, Any]:
+    """Beat's entries: one look a source, as often as its cadence asks for, and the sweep."""
+    clock = MarketClock(settings["speed"])
+    entries: dict[str, Any] = {"sweep": {"task": "tasks.sweep", "schedule": SWEEP_S, "options": {"expires": SWEEP_S}}}
+    for source in sources.load().values():
+        wait = min(max(clock.wall_length(source.cadence) / 1000 / LOOKS, LOOK_S[0]), LOOK_S[1])
+        entries[f"observe {source.key}"] = {
+            "task": "tasks.observe",
+            "args": (source.key,),
+            "schedule": wait,
+            "options": {"expires": max(wait, 1.0)},
+        }
+    return entries
+
+
+def configure(app: Celery, settings: Settings) -> Celery:
+    """Broker and schedule from the settings: Redis where it is set, else messages stay in this process."""
+    embedded = not settings["redis_url"]
+    transport = {"polling_interval": 0.01} if embedded else {"max_connections": 300, "visibility_timeout": 3_600}
+    app.conf.update(
+        broker_url="memory://" if embedded else settings["redis_url"],
+        broker_transport_options=transport,
+        broker_connection_retry_on_startup=True,
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_default_queue="gradewire",
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        beat_schedule=schedule(settings),
+        timezone="UTC",
+    )
+    return app
+
+
+app = configure(Celery("gradewire", include=["tasks.work"]), load())

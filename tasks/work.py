@@ -1,0 +1,49 @@
+"""The tasks: a few lines each that call a use case. None carries work; each may be lost or come twice."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from integration.config import load
+from integration.service import deliver
+from integration.service.observe import observe_due
+from integration.service.wiring import Gradewire, build
+from tasks.app import app
+
+_given: list[Gradewire] = []
+
+
+def use(gradewire: Gradewire) -> None:
+    """Work with this Gradewire instead of one built from the environment: for everything in one process."""
+    _given[:] = [gradewire]
+
+
+@cache
+def _built() -> Gradewire:
+    return build(load(), wake=lambda: drain.delay())
+
+
+def gradewire() -> Gradewire:
+    """This process's Gradewire, made at its first task: after the fork, so that no connection is shared."""
+    return _given[0] if _given else _built()
+
+
+@app.task(name="tasks.observe")
+def observe(source: str) -> None:
+    """Poll whatever of a source is due."""
+    here = gradewire()
+    observe_due(here, here.catalogue.sources[source])
+
+
+@app.task(name="tasks.drain")
+def drain() -> None:
+    """Make every delivery that is due."""
+    deliver.drain_all(gradewire())
+
+
+@app.task(name="tasks.sweep")
+def sweep() -> None:
+    """Find what a lost wake-up left."""
+    here = gradewire()
+    here.beat("worker")
+    deliver.drain_all(here)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from integration import sources
+from integration.config import load
+from tasks.app import app, configure, schedule
+
+
+def test_every_source_is_looked_at_and_the_sweep_runs() -> None:
+    entries = schedule(load({}))
+    assert {entry["args"][0] for entry in entries.values() if entry["task"] == "tasks.observe"} == set(sources.load())
+    assert [entry["task"] for entry in entries.values()].count("tasks.sweep") == 1
+
+
+def test_a_look_comes_often_within_a_cadence_and_at_most_once_a_minute_in_real_time() -> None:
+    assert all(entry["schedule"] <= 60 for entry in schedule(load({})).values())
+    fast = schedule(load({"GRADEWIRE_SPEED": str(86_400 / 5)}))
+    assert all(entry["schedule"] < 5 for entry in fast.values() if entry["task"] == "tasks.observe")
+
+
+def test_a_tick_that_nobody_took_in_time_is_dropped() -> None:
+    assert all(entry["options"]["expires"] > 0 for entry in schedule(load({})).values())
+
+
+def test_redis_is_the_broker_where_it_is_set() -> None:
+    kept = app.conf.broker_url
+    try:
+        configure(app, load({"REDIS_URL": "redis://127.0.0.1:6399/0"}))
+        assert app.conf.broker_url == "redis://127.0.0.1:6399/0"
+        assert app.conf.broker_transport_options["max_connections"] >= 100
+    finally:
+        configure(app, load({}))
+    assert kept == app.conf.broker_url == "memory://"
