@@ -299,3 +299,7 @@ def derive(check: bool) -> None:
     console.print(f"{'Stale' if check else 'Written'}: {', '.join(stale)}" if stale else "Everything is current.")
     if stale and check:
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The command line as an operator meets it; the upstream is a real sandbox on loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from integration.cli import main
+from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
+
+EMAIL = "trader@example.com"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[RunningSandbox]:
+    with RunningSandbox(SandboxSettings(tokens=40, plan="vip", paused=True)) as running:
+        yield running
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: RunningSandbox) -> Iterator[CliRunner]:
+    for name in ("DATABASE_URL", "REDIS_URL", "TOKENMETRICS_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("GRADEWIRE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("GRADEWIRE_PLAN", "vip")
+    monkeypatch.setenv("TOKENMETRICS_URL", sandbox.url)
+    monkeypatch.setenv("GRADEWIRE_SANDBOX_KEY", SANDBOX_KEY)
+    clock = sandbox.sandbox.clock
+    monkeypatch.setenv("GRADEWIRE_MARKET_START", str(round(clock.now())))
+    import time
+
+    monkeypatch.setenv("GRADEWIRE_MARKET_ANCHOR", str(time.time_ns() // 1_000_000))
+    yield CliRunner()
+
+
+def invoke(run: CliRunner, *arguments: str) -> Result:
+    return run.invoke(main, arguments, catch_exceptions=False)
+
+
+def test_a_key_is_made_shown_once_listed_by_prefix_and_revoked(run: CliRunner) -> None:
+    made = invoke(run, "keys", "create", "--account", EMAIL)
+    key = made.output.strip()
+    assert key.startswith("gw_live_")
+    listed = invoke(run, "keys", "list").output
+    assert key[:12] in listed
+    assert key not in listed
+    assert EMAIL in listed
+    assert "Revoked" in invoke(run, "keys", "revoke", key[:12]).output
+    assert "False" in invoke(run, "keys", "list").output
+
+
+def test_an_account_that_is_no_address_is_refused_by_name(run: CliRunner) -> None:
+    ended = invoke(run, "keys", "create", "--account", "nobody")
+    assert ended.exit_code == 1
+    assert "is not an e-mail address" in ended.output
+
+
+def test_revoking_an_unknown_key_says_where_to_look(run: CliRunner) -> None:
+    ended = invoke(run, "keys", "revoke", "gw_live_none")
+    assert ended.exit_code == 1
+    assert "keys list" in ended.output
+
+
+def test_the_catalogue_and_the_options_of_a_trigger_are_listed(run: CliRunner) -> None:
+    assert "sharpe_threshold" in invoke(run, "triggers").output
+    assert "direction" in invoke(run, "triggers", "sharpe_threshold").output
+    assert "There are: grade_changed" in invoke(run, "triggers", "moon").output
+
+
+def test_polls_are_made_and_events_shown(run: CliRunner, sandbox: RunningSandbox) -> None:
+    invoke(run, "keys", "create", "--account", EMAIL)
+    assert "40 rows" in invoke(run, "poll", "tokens").output
+    made = invoke(
+        run, "subscribe", "grade_changed", "--account", EMAIL, "--to", "email", "--set", f"to={EMAIL}", "--option", "points=1"
+    )
+    assert made.exit_code == 0, made.output
+    subscription = json.loads(made.output)
+    assert subscription["options"]["points"] == 1
+    assert subscription["cost"]["calls_a_month"] > 0
+    first = invoke(run, "poll", "trader_grades")
+    assert "done" in first.output
+    sandbox.sandbox.clock.step(1)
+    assert "trader_grades" in invoke(run, "poll").output
+    shown = invoke(run, "events", "--json", "--limit", "3").output
+    assert all(json.loads(line)["trigger"] == "grade_changed" for line in shown.splitlines())
+    assert "evt_" in invoke(run, "events").output
+
+
+def test_a_wrong_subscription_leaves_nothing_behind(run: CliRunner) -> None:
+    invoke(run, "keys", "create", "--account", EMAIL)
+    ended = invoke(run, "subscribe", "grade_changed", "--account", EMAIL, "--to", "email", "--set", f"to={EMAIL}", "--option", "pionts=1")
+    assert ended.exit_code == 1
+    assert "Did you mean points?" in ended.output
+    from integration.cli import _gradewire
+    from integration.service.accounts import account_id
+    from integration.service.subscribe import list_destinations
+
+    with _gradewire() as gradewire:
+        assert list_destinations(gradewire, account_id(gradewire, EMAIL)) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("poll", "prices"), "There are:"),
+        (("subscribe", "grade_changed", "--account", "nobody@example.com", "--to", "email"), "keys create"),
+        (("events", "--limit", "0"), "1<=x<=1000"),
+    ],
+)
+def test_a_mistake_is_answered_with_the_remedy(run: CliRunner, arguments: tuple[str, ...], told: str) -> None:
+    ended = invoke(run, *arguments)
+    assert ended.exit_code != 0
+    assert told in ended.output
+
+
+def test_the_doctor_finds_a_good_installation_good(run: CliRunner) -> None:
+    ended = invoke(run, "doctor")
+    assert ended.exit_code == 0, ended.output
+    for what in ("Broker", "Database", "Sandbox", "Clock", "Plan", "Worker", "Polls"):
+        assert what in ended.output
+
+
+def test_the_doctor_says_that_the_free_plan_withholds_a_month(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADEWIRE_PLAN", "free")
+    assert "the newest 30 days are withheld: alerts would be a month old" in " ".join(invoke(run, "doctor").output.split())
+
+
+def test_the_doctor_names_a_wrong_key_without_showing_it(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = "tm-00000000-1111-2222-3333-444444444444"
+    monkeypatch.setenv("TOKENMETRICS_API_KEY", wrong)
+    ended = invoke(run, "doctor")
+    assert ended.exit_code == 1
+    assert "401" in ended.output
+    assert wrong not in ended.output
+
+
+def test_the_doctor_names_a_dead_broker_and_a_database_that_does_not_open(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/at/all.db")
+    ended = invoke(run, "doctor")
+    assert ended.exit_code == 1
+    assert "Redis does not answer" in ended.output
+    assert "DATABASE_URL" in ended.output
+
+
+def test_a_database_of_another_upstream_is_refused(run: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/one.db")
+    assert invoke(run, "migrate").exit_code == 0
+    monkeypatch.setenv("TOKENMETRICS_API_KEY", "tm-00000000-1111-2222-3333-444444444444")
+    ended = invoke(run, "migrate")
+    assert ended.exit_code == 1
+    assert "holds readings of a sandbox" in ended.output
+
+
+def test_a_sandbox_day_that_cannot_be_read_is_explained(run: CliRunner) -> None:
+    ended = invoke(run, "sandbox", "--day", "soon")
+    assert ended.exit_code == 2
+    assert "such as 5s" in ended.output
+
+
+def test_every_command_explains_itself(run: CliRunner) -> None:
+    for command in main.commands:
+        assert invoke(run, command, "--help").exit_code == 0

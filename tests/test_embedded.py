@@ -1,0 +1,161 @@
+"""`make run` as a newcomer meets it: a real process, real HTTP, three ways that agree, a clean end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from integration.store.database import Database
+from integration.store.tables import inbox_hook, inbox_mail
+from tests.servers import free_port
+
+Thing = TypeVar("Thing")
+
+
+@dataclass
+class Running:
+    process: subprocess.Popen[str]
+    url: str
+    key: str
+    data: Path
+    told: str
+
+    def get(self, path: str, **query: Any) -> requests.Response:
+        return requests.get(self.url + path, params=query, headers={"X-Api-Key": self.key}, timeout=10)
+
+    def database(self) -> Database:
+        return Database(f"sqlite:///{self.data / 'sandbox.db'}")
+
+
+def start(data: Path, *arguments: str, **environment: str) -> Running:
+    port = free_port()
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GRADEWIRE_", "TOKENMETRICS_", "DATABASE_", "REDIS_"))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "integration.cli", "up", "--port", str(port), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**kept, "GRADEWIRE_DATA": str(data), "PYTHONUNBUFFERED": "1", **environment},
+        cwd=Path(__file__).parents[1],
+    )
+    lines: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    told = "".join(lines)
+    found = re.search(r"API key\s+(gw_live_\w+)", told)
+    assert found, f"it did not start:\n{told}"
+    os.set_blocking(process.stdout.fileno(), False)
+    return Running(process, f"http://127.0.0.1:{port}", found[1], data, told)
+
+
+def stop(running: Running, with_signal: signal.Signals) -> int:
+    running.process.send_signal(with_signal)
+    return running.process.wait(20)
+
+
+def eventually(look: Callable[[], Thing | None], within: float = 60) -> Thing:
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.3)
+    pytest.fail("it did not come in time")
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    here = start(tmp_path / "data", "--day", "1s", "--tokens", "80")
+    yield here
+    if here.process.poll() is None:
+        here.process.kill()
+        here.process.wait(10)
+
+
+def test_feed_webhook_and_mail_tell_the_same_events_by_the_same_ids(running: Running) -> None:
+    def agreed() -> set[str] | None:
+        feed = {event["id"] for event in running.get("/v1/triggers/sharpe_threshold", limit=1000).json()}
+        database = running.database()
+        with database.read() as connection:
+            hooks = {r.webhook_id for r in connection.execute(select(inbox_hook)) if r.verified and json.loads(r.body)["id"] == r.webhook_id}
+            mails = {r.message_id.partition(".")[0] for r in connection.execute(select(inbox_mail))}
+        database.close()
+        common = feed & hooks & mails
+        return common if len(common) >= 3 else None
+
+    assert all(re.fullmatch(r"evt_[a-z2-7]{26}", identity) for identity in eventually(agreed))
+
+
+def test_it_says_what_it_is_and_what_to_try(running: Running) -> None:
+    assert "sandbox data" in running.told
+    assert "curl" in running.told
+    assert running.url in running.told
+    page = requests.get(running.url, timeout=10)
+    assert page.status_code == 200
+    assert "andbox" in page.text
+    assert running.get("/v1/me").json()["email"] == "demo@localhost"
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_cleanly(running: Running, with_signal: signal.Signals) -> None:
+    eventually(lambda: running.get("/v1/me").ok)
+    assert stop(running, with_signal) == 0
+    rest = running.process.stdout.read() if running.process.stdout else ""
+    assert "Traceback" not in (rest or "")
+    assert not (running.data / "running.json").exists()
+
+
+def test_started_again_it_keeps_key_and_events_and_the_market_goes_on(running: Running) -> None:
+    def newest() -> str | None:
+        found = running.get("/v1/triggers/grade_changed", limit=1).json()
+        return str(found[0]["as_of"]) if found else None
+
+    before = eventually(newest)
+    assert stop(running, signal.SIGINT) == 0
+    again = start(running.data, "--day", "1s", "--tokens", "80")
+    try:
+        assert again.key == running.key
+        after = eventually(
+            lambda: next((e["as_of"] for e in again.get("/v1/triggers/grade_changed", limit=1).json() if e["as_of"] > before), None)
+        )
+        assert after > before
+    finally:
+        assert stop(again, signal.SIGTERM) == 0
+
+
+def test_a_taken_port_is_named_with_the_remedy(running: Running) -> None:
+    port = running.url.rpartition(":")[2]
+    ended = subprocess.run(
+        [sys.executable, "-m", "integration.cli", "up", "--port", port],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "GRADEWIRE_DATA": str(running.data.parent / "other")},
+    )
+    assert ended.returncode == 1
+    assert f"Port {port}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_no_key_or_secret_is_printed_but_the_one_for_the_newcomer(running: Running) -> None:
+    assert "whsec_" not in running.told
+    assert running.told.count("gw_live_") == running.told.count(running.key)
+    assert (running.data / "secret.key").stat().st_mode & 0o077 == 0
+    assert (running.data / "sandbox.key").stat().st_mode & 0o077 == 0
