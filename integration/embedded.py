@@ -256,7 +256,16 @@ def _work(gradewire: Gradewire) -> None:
     sweep.delay()
     beat.start()
     warnings.filterwarnings("ignore", message=".*superuser privileges.*")
-    worker = app.Worker(pool="threads", concurrency=4, loglevel="WARNING", quiet=True, without_mingle=True, without_gossip=True)
+    worker = app.Worker(
+        hostname="gradewire@localhost",
+        pool="threads",
+        concurrency=4,
+        loglevel="WARNING",
+        quiet=True,
+        redirect_stdouts=False,
+        without_mingle=True,
+        without_gossip=True,
+    )
     try:
         worker.start()
     finally:

@@ -52,6 +52,6 @@ Market information, not advice.
 {% if unsubscribe %}Unsubscribe: {{ unsubscribe }}
 {% endif %}"""
 
-HTML = Environment(autoescape=True, undefined=StrictUndefined).from_string(_HTML)
+HTML = Environment(autoescape=True, keep_trailing_newline=True, undefined=StrictUndefined).from_string(_HTML)
 #: Plain text has nothing to escape: the values are on one line each.
-TEXT = Environment(autoescape=False, undefined=StrictUndefined).from_string(_TEXT)  # noqa: S701
+TEXT = Environment(autoescape=False, keep_trailing_newline=True, undefined=StrictUndefined).from_string(_TEXT)  # noqa: S701

@@ -28,7 +28,7 @@ Operator = Context[Allowance]
 
 def private_allowed() -> bool:
     """Whether plain http, other ports and addresses other than the vendor's may be entered."""
-    return Operator.get({"allow_private": False})["allow_private"]
+    return bool(Operator.get({"allow_private": False}).get("allow_private"))
 
 
 def stripped(value: Any) -> Any:
@@ -82,4 +82,5 @@ def vendor_url(starts: Sequence[str], remedy: str, ends: str = "") -> Any:
 def shown_url(url: str) -> str:
     """Scheme and host; the rest of an address may be a secret."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}/…"
+    host = parts.netloc if len(parts.netloc) <= 100 else parts.netloc[:99] + "…"
+    return f"{parts.scheme}://{host}/…"

@@ -228,7 +228,8 @@ def verdict(reply: Reply) -> Verdict:
 def hint(config: Mapping[str, Any]) -> str:
     """The tab, the start of the id, and whom to share the spreadsheet with."""
     host = "" if config["base_url"] == BASE_URL else f" at {urlsplit(config['base_url']).netloc}"
-    return f"{config['tab']} in {config['spreadsheet_id'][:6]}…{host}, as {config['service_account']['client_email']}"
+    tab, robot = cut(config["tab"], 40), cut(config["service_account"]["client_email"], 100)
+    return f"{tab} in {config['spreadsheet_id'][:6]}…{host}, as {robot}"
 
 
 CHANNEL = Channel(

@@ -78,6 +78,7 @@ def finish(
     }
     spec["components"]["responses"] = {f"Error{status}": answer for status, answer in answers.items()}
     names = [channel.key for channel in channels]
+    spec["paths"] = dict(sorted(spec["paths"].items()))
     for path, operations in spec["paths"].items():
         for operation in operations.values():
             wanted = {"400", "401", "422", "429"} | ({"404"} if "{" in path else set())

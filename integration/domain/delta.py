@@ -73,26 +73,20 @@ def level_sides(values: Floats, level: float, hysteresis: float, *, below: bool 
     return np.where(values >= level, 1, np.where(values <= back, -1, 0)).astype(np.int8)
 
 
-def _runs(times: Sequence[int], sides: Sequence[int], cadence: int, observations: int, duration: int) -> list[Run]:
+def _runs(as_of: Ints, sides: Sides, cadence: int, observations: int, duration: int) -> list[Run]:
     """Runs of equal sides. One missing observation inside a run is forgiven, two end it; so does a value in the band."""
-    runs: list[Run] = []
-    side, start, count = 0, 0, 0
-    confirmed: int | None = None
-    for position, value in enumerate(sides):
-        missing = round((times[position] - times[position - 1]) / cadence) - 1 if position else 0
-        if side and (value != side or missing > 1):
-            runs.append(Run(side, start, position - 1, confirmed))
-            side = 0
-        if value == 0:
-            continue
-        if not side:
-            side, start, count, confirmed = value, position, 0, None
-        count += 1
-        if confirmed is None and count >= observations and times[position] - times[start] >= duration:
-            confirmed = position
-    if side:
-        runs.append(Run(side, start, len(times) - 1, confirmed))
-    return runs
+    if not len(sides):
+        return []
+    missing = np.rint(np.diff(as_of) / cadence) - 1
+    cuts = np.flatnonzero((np.diff(sides) != 0) | (missing > 1)) + 1
+    starts = np.concatenate(([0], cuts))
+    enough = np.maximum(starts + observations - 1, np.searchsorted(as_of, as_of[starts] + duration))
+    ends = np.concatenate((cuts, [len(sides)])) - 1
+    return [
+        Run(side, start, end, at if at <= end else None)
+        for side, start, end, at in zip(*(part.tolist() for part in (sides[starts], starts, ends, enough)), strict=True)
+        if side
+    ]
 
 
 def crossings(
@@ -110,9 +104,11 @@ def crossings(
     The first side seen within MEMORY, or after a silence longer than `max_gap`, only sets the side, without confirmation.
     `assumed` is the side of a subject whose first observation lies in the band; None = the first side seen sets it.
     """
+    if assumed is None and not ((sides > 0).any() and (sides < 0).any()):
+        return []  # it was never on two sides: as most are, most of the time
     times: list[int] = as_of.tolist()
     each: list[int] = sides.tolist()
-    runs = _runs(times, each, cadence, observations, duration)
+    runs = _runs(as_of, sides, cadence, observations, duration)
     breaks = [0, *(np.flatnonzero(np.diff(as_of) > max_gap) + 1).tolist()]
     found: list[Crossing] = []
     for number, run in enumerate(runs):
@@ -156,14 +152,15 @@ def cool_down(as_of: Ints, happenings: Sequence[int], cooldown: int, told: Calla
     One is kept silent if another, told or silent itself, happened less than `cooldown` ms before it; exactly `cooldown`
     apart, it is told. `told(k)` says whether happening k is of a kind that the rule tells at all.
     """
+    times: list[int] = as_of.tolist()
     notices: list[Notice] = []
     silent: list[int] = []
     for k, position in enumerate(happenings):
-        if k and as_of[position] - as_of[happenings[k - 1]] < cooldown:
+        now = times[position]
+        if k and now - times[happenings[k - 1]] < cooldown:
             silent.append(position)
         elif told(k):
-            recent = [p for p in silent if as_of[position] - as_of[p] <= COUNTED]
-            notices.append(Notice(position, len(recent)))
+            notices.append(Notice(position, sum(now - times[p] <= COUNTED for p in silent)))
             silent = []
     return notices
 

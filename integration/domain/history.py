@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,6 +95,9 @@ def epochs(log: Log) -> Iterator[Epoch]:
     older one that was not there yet takes its place for later evaluations if it is at most one interval late; any
     other older one stays out. The last version known before any later as_of is what history keeps.
     """
+    if len(log.as_of) and (np.diff(log.as_of) > 0).all():  # nothing late, nothing restated: as most logs are
+        yield _epoch(log, range(len(log.as_of)), 0, False)
+        return
     order: list[int] = []  # positions in the log, by rising as_of
     start = 0  # first position in `order` that was not evaluated yet
     restated = False
@@ -119,22 +122,27 @@ def epochs(log: Log) -> Iterator[Epoch]:
         yield _epoch(log, order, start, restated)
 
 
-def _epoch(log: Log, order: list[int], start: int, restated: bool) -> Epoch:
+def _epoch(log: Log, order: Sequence[int], start: int, restated: bool) -> Epoch:
     picked = np.asarray(order, dtype=np.int64)
     if len(picked) == len(log.as_of) and (picked == np.arange(len(picked))).all():
         as_of, values, texts = log.as_of, log.values, log.texts
     else:
         as_of, values = log.as_of[picked], log.values[picked]
         texts = tuple(log.texts[i] for i in order) if log.texts else ()
-    known = {int(log.as_of[i]): int(log.known_at[i]) for i in order[start:]}
+    known = dict(zip(log.as_of[picked[start:]].tolist(), log.known_at[picked[start:]].tolist(), strict=True))
     history = History(log.subject, log.metrics, log.cadence, as_of, values, texts)
     return Epoch(history, known, int(log.as_of[order[start]]), restated)
 
 
 def replay(log: Log, scan: Callable[[History], list[Firing]]) -> list[Told]:
     """The firings of a log as they would have been told live, at most one an as_of, in the order they became known."""
+    return tell(epochs(log), scan)
+
+
+def tell(stretches: Iterable[Epoch], scan: Callable[[History], list[Firing]]) -> list[Told]:
+    """`replay`, of a log that was split already: the same for every rule."""
     told: dict[int, Told] = {}
-    for epoch in epochs(log):
+    for epoch in stretches:
         for firing in scan(epoch.history):
             if firing.as_of >= epoch.first and firing.as_of not in told:
                 again = epoch.restated and firing.as_of == epoch.first

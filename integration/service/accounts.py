@@ -21,14 +21,10 @@ def create_key(gradewire: Gradewire, email: str, label: str = "") -> str:
         raise InvalidInput(f"{email[:60]!r} is not an e-mail address.", field="account")
     key, now = new_api_key(), gradewire.now()
     with gradewire.database.write() as connection:
-        known = accounts.find(connection, address)
-        account_id = known.id if known else new_id("acc_")
-        if known is None:
-            accounts.add(connection, account_id, address, now)
         accounts.add_key(
             connection,
             id=new_id("key_"),
-            account_id=account_id,
+            account_id=accounts.ensure(connection, new_id("acc_"), address, now),
             prefix=key_prefix(key),
             sha256=key_hash(key),
             label=label,
@@ -41,9 +37,14 @@ def authenticate(gradewire: Gradewire, key: str | None) -> Any:
     """Who a key belongs to (account_id, email, prefix …); Unauthenticated where it is missing, unknown or revoked."""
     if not key:
         raise Unauthenticated
+    return recognise(gradewire, key_hash(key))
+
+
+def recognise(gradewire: Gradewire, sha256: bytes) -> Any:
+    """Who the key with this hash belongs to, as `authenticate`: for sessions, which do not hold the key itself."""
     now = gradewire.now()
     with gradewire.database.read() as connection:
-        owner = accounts.owner(connection, key_hash(key))
+        owner = accounts.owner(connection, sha256)
     if owner is None:
         raise Unauthenticated
     if owner.last_used_at is None or owner.last_used_at < now - accounts.TOUCH_EVERY:

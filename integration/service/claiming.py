@@ -12,11 +12,11 @@ from typing import Any
 from integration.domain.catalogue import Channel
 from integration.domain.message import Message
 from integration.domain.retry import MINUTE, SECOND
-from integration.service.ways import Ways
+from integration.service.ways import Target, Ways
 from integration.store.database import Database
 from integration.store.queries import outbox
 from integration.store.queries.deliveries import DEAD, PENDING
-from integration.store.queries.outbox import Due, Outcome
+from integration.store.queries.outbox import Due, Outcome, Place, Story
 from integration.wire.http import TOTAL_MS
 
 BATCH = 500
@@ -24,17 +24,9 @@ BATCH = 500
 LEASE_MS = 2 * TOTAL_MS + 10 * SECOND
 #: How often something that waits for its owner is looked at again; resuming makes it due at once.
 HOLD_MS = 5 * MINUTE
-KEPT_CONFIGS = 20_000
+KEPT_TARGETS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A destination that may be sent to."""
-
-    id: str
-    channel: Channel
-    config: Mapping[str, Any]
-    prepared: bool
 
 
 @dataclass(slots=True)
@@ -66,6 +58,9 @@ class Batch:
     ready: list[tuple[Target, list[Owed]]]
     ended: int = 0
     held: int = 0
+
+
+Told = tuple[Story, bytes, Mapping[str, Any], str | None]
 
 
 class _Event(Mapping[str, Any]):
@@ -100,44 +95,54 @@ def claim(database: Database, ways: Ways, now: int, most: int = BATCH) -> Batch:
         if not due:
             return Batch(0, [])
         silent = outbox.silent_subscriptions(connection, list({row.subscription_id for row in due}))
-        rows = outbox.destinations(connection, list({row.destination_id for row in due}))
-        _open_configs(ways, rows, lambda ids: outbox.configs(connection, ids))
+        places = outbox.places(connection, list({row.destination_id for row in due}))
+        _open(ways, places, lambda ids: outbox.configs(connection, ids))
         sort = _Sorting(ways, lease, now)
-        kept = sort.sort(due, silent, rows)
+        kept = sort.sort(due, silent, places)
         kept = sort.pace(kept, lambda target, next_at: outbox.take_turn(connection, target.id, now, next_at))
         outbox.settle(connection, sort.outcomes)
         stories = outbox.stories(connection, list({row.event_seq for _, part in kept for row in part}))
     ended = sum(outcome.state == DEAD for outcome in sort.outcomes)
-    ready = [(target, _messages(ways, part, stories, lease, until)) for target, part in kept]
+    told = {seq: _told(ways, story) for seq, story in stories.items()}
+    ready = [(target, _messages(ways, part, told, lease, until)) for target, part in kept]
     return Batch(len(due), ready, ended, len(sort.outcomes) - ended)
 
 
-def _messages(ways: Ways, rows: Sequence[Due], stories: Mapping[int, outbox.Story], lease: str, until: int) -> list[Owed]:
+def _messages(ways: Ways, rows: Sequence[Due], told: Mapping[int, Told], lease: str, until: int) -> list[Owed]:
     owed = []
     for row in rows:
-        story = stories[row.event_seq]
-        body = story.payload.encode()
-        url = f"{ways.public_url}/events/{story.id}" if ways.public_url else None
-        message = Message(story.id, row.subscription_id, story.created_at, body, _Event(body), url, ways.sender)
+        story, body, event, url = told[row.event_seq]
+        message = Message(story.id, row.subscription_id, story.created_at, body, event, url, ways.sender)
         owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message))
     return owed
 
 
-def _open_configs(ways: Ways, rows: Mapping[str, Any], sealed: Callable[[list[str]], Mapping[str, bytes]]) -> None:
-    """Open the settings that changed since they were last opened. One that cannot be opened stays closed."""
-    known = ways.configs
-    wanted = [row.id for row in rows.values() if row.status == "active" and known.get(row.id, (None,))[0] != row.changed_at]
+def _told(ways: Ways, story: Story) -> Told:
+    """What all messages of an event have in common."""
+    body = story.payload.encode()
+    return story, body, _Event(body), f"{ways.public_url}/events/{story.id}" if ways.public_url else None
+
+
+def _open(ways: Ways, places: Mapping[str, Place], sealed: Callable[[list[str]], Mapping[str, bytes]]) -> None:
+    """Make targets of the destinations that changed since the last time. One that cannot be opened is no target."""
+    known = ways.targets
+    wanted = [p.id for p in places.values() if p.status == "active" and (p.id not in known or known[p.id].changed_at != p.changed_at)]
     if not wanted:
         return
-    if len(known) + len(wanted) > KEPT_CONFIGS:
+    if len(known) > KEPT_TARGETS:
         known.clear()
-        wanted = [row.id for row in rows.values() if row.status == "active"]
+        wanted = [p.id for p in places.values() if p.status == "active"]
     for identity, config in sealed(wanted).items():
+        place = places[identity]
         known.pop(identity, None)
+        channel = ways.channels.get(place.channel)
+        if channel is None:
+            continue
         try:
-            known[identity] = (rows[identity].changed_at, ways.open_config(config))
+            opened = ways.open_config(config)
         except Exception:  # noqa: S112 (whatever it is, it must not stop the neighbours: `sort` says what is wrong)
             continue
+        known[identity] = Target(identity, channel, opened, place.changed_at, bool(place.prepared))
 
 
 class _Sorting:
@@ -152,44 +157,43 @@ class _Sorting:
         self.outcomes.append(Outcome(state, row.attempts, row.ambiguous, at, done, reason, row.id, self._lease))
 
     def sort(
-        self, due: Sequence[Due], silent: Mapping[str, tuple[str, str | None]], rows: Mapping[str, Any]
+        self, due: Sequence[Due], silent: Mapping[str, tuple[str, str | None]], places: Mapping[str, Place]
     ) -> list[tuple[Target, list[Due]]]:
         """Rows whose subscription and destination are active, by destination in the order of their ids."""
         parts: dict[str, list[Due]] = defaultdict(list)
         for row in due:
-            status, reason = silent.get(row.subscription_id, ("active", None))
+            if row.subscription_id not in silent:
+                parts[row.destination_id].append(row)
+                continue
+            status, reason = silent[row.subscription_id]
             if status == "ended":
                 self._settle(row, DEAD, self._now, reason or "the subscription has ended")
-            elif status != "active":
-                self._settle(row, PENDING, self._now + HOLD_MS)
             else:
-                parts[row.destination_id].append(row)
+                self._settle(row, PENDING, self._now + HOLD_MS)
         kept = []
         for identity, part in parts.items():
-            target = self._target(rows.get(identity), part)
-            if target is not None:
+            place, target = places.get(identity), self._ways.targets.get(identity)
+            if place and target and place.status == "active" and place.next_send_at <= self._now:
+                target.prepared = target.prepared or bool(place.prepared)
                 kept.append((target, part))
+            else:
+                self._not_now(place, target, part)
         return kept
 
-    def _target(self, row: Any | None, part: Sequence[Due]) -> Target | None:
-        if row is None:
+    def _not_now(self, place: Place | None, target: Target | None, part: Sequence[Due]) -> None:
+        """Say why nothing can be sent to a destination, and put back what is owed to it."""
+        if place is None:
             for one in part:
                 self._settle(one, DEAD, self._now, "the destination was removed")
-            return None
-        channel, opened = self._ways.channels.get(row.channel), self._ways.configs.get(row.id)
-        if row.status == "active" and channel and opened and row.next_send_at <= self._now:
-            return Target(row.id, channel, opened[1], bool(row.prepared))
-        at, reason = self._now + HOLD_MS, None
-        if row.status != "active":
-            reason = row.reason
-        elif channel is None:
-            reason = f"this version has no channel named {row.channel}"
-        elif opened is None:
+        elif place.status != "active":
+            self._hold(part, self._now + HOLD_MS, None, place.reason)
+        elif place.channel not in self._ways.channels:
+            self._hold(part, self._now + HOLD_MS, None, f"this version has no channel named {place.channel}")
+        elif target is None:
             reason = "the destination's settings could not be decrypted: check the secret key"
+            self._hold(part, self._now + HOLD_MS, None, reason)
         else:
-            at = row.next_send_at
-        self._hold(part, at, channel, reason)
-        return None
+            self._hold(part, place.next_send_at, target.channel)
 
     def _hold(self, part: Sequence[Due], at: int, channel: Channel | None, reason: str | None = None) -> None:
         """Put rows back: from `at` on, as fast as the channel's rate allows."""
@@ -203,7 +207,8 @@ class _Sorting:
         """Of a paced destination's rows, those of its next request; the rest come due at the channel's rate."""
         ready = []
         for target, part in kept:
-            if step := _interval(target.channel):
+            step = _interval(target.channel)
+            if step:
                 first = target.channel.limits.batch if take_turn(target, self._now + step) else 0
                 self._hold(part[first:], self._now + step, target.channel)
                 part = part[:first]

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import numpy as np
 from sqlalchemy import Connection
 
 from integration.domain.catalogue import Source, SubjectRow, Trigger
-from integration.domain.history import Log, Told, max_gap, replay
+from integration.domain.history import Epoch, Log, Told, epochs, max_gap, tell
 from integration.domain.ids import event_id
 from integration.domain.scope import Facts, Scope
 from integration.service.compose import compose, snapshots
 from integration.store.queries import deliveries, events, readings, rules, subjects
+
+#: Subjects whose histories are looked at together.
+AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,12 @@ class ActiveRule:
         """How far back its firings look, in ms."""
         return self.trigger.lookback(self.options).total(max_gap(source.cadence))
 
-    def told(self, log: Log) -> list[Told]:
-        """Its firings over a log, as they would have been told live."""
-        return replay(log, lambda history: self.trigger.scan(history, self.options))
+    def told(self, stretches: Iterable[Epoch]) -> list[Told]:
+        """Its firings over a log's epochs, as they would have been told live."""
+        return tell(stretches, lambda history: self.trigger.scan(history, self.options))
+
+
+Found: TypeAlias = tuple[ActiveRule, str, Told]
 
 
 def active(catalogue: Catalogue, row: Any) -> ActiveRule | None:
@@ -58,23 +66,25 @@ def active(catalogue: Catalogue, row: Any) -> ActiveRule | None:
     return ActiveRule(row.id, trigger, trigger.options().load(json.loads(row.options)), row.options)
 
 
-def logs(connection: Connection, source: Source, *, since: int, names: Sequence[str] | None) -> dict[str, Log]:
-    """Each subject's readings of a source as live evaluation sees them."""
+def logs(connection: Connection, source: Source, *, since: int, names: Sequence[str]) -> Iterator[Log]:
+    """Each subject's readings of a source as live evaluation sees them; so many subjects at once as fit into memory well."""
     metrics = tuple(metric.name for metric in source.metrics)
-    rows = readings.log(connection, source.key, since=since, subjects=names)
-    return {subject: _log(subject, metrics, source.cadence, list(part)) for subject, part in groupby(rows, key=lambda r: r[0])}
+    for start in range(0, len(names), AT_ONCE):
+        rows = readings.log(connection, source.key, since=since, subjects=names[start : start + AT_ONCE])
+        for subject, part in groupby(rows, key=itemgetter(0)):
+            yield _log(subject, metrics, source.cadence, list(part))
 
 
-def _log(subject: str, metrics: tuple[str, ...], cadence: int, rows: Sequence[tuple[str, int, int, bytes, str | None]]) -> Log:
-    values = np.frombuffer(b"".join(bytes(row[3]) for row in rows), dtype=np.float64)
+def _log(subject: str, metrics: tuple[str, ...], cadence: int, rows: Sequence[Any]) -> Log:
+    _, as_of, known_at, values, texts = zip(*rows, strict=True)
     return Log(
         subject,
         metrics,
         cadence,
-        np.asarray([row[1] for row in rows], dtype=np.int64),
-        np.asarray([row[2] for row in rows], dtype=np.int64),
-        values.reshape(len(rows), len(metrics)) if metrics else np.empty((len(rows), 0)),
-        tuple(row[4] for row in rows),
+        np.asarray(as_of, dtype=np.int64),
+        np.asarray(known_at, dtype=np.int64),
+        np.frombuffer(b"".join(values), dtype=np.float64).reshape(len(rows), len(metrics)),
+        texts,
     )
 
 
@@ -84,28 +94,74 @@ def facts_of(row: SubjectRow) -> Facts:
 
 
 def evaluate(
-    connection: Connection, catalogue: Catalogue, source: Source, names: Sequence[str], *, oldest: int, now: int
+    connection: Connection, catalogue: Catalogue, source: Source, names: Sequence[str], *, oldest: int, now: int, due: int
 ) -> tuple[int, int]:
     """Evaluate every live rule of a source's readings that became known at `now` (ms): (new events, deliveries owed).
 
-    `names` are the subjects with new readings, `oldest` their oldest new as_of. The caller holds the event lock, has
-    stored the readings in this transaction, and commits all of it together.
+    `names` are the subjects with new readings, `oldest` their oldest new as_of; deliveries come due at `due`. The caller
+    holds the event lock, has stored the readings in this transaction, and commits all of it together.
     """
     ready = [rule for row in rules.live_rules(connection, now) if (rule := active(catalogue, row))]
     ready = [rule for rule in ready if rule.source(catalogue).key == source.key]
     if not ready or not names:
         return 0, 0
-    wanting, feeding = rules.wishes(connection, now, [rule.id for rule in ready])
-    known = subjects.load(connection, names)
-    facts = {name: facts_of(known.get(name) or unnamed(name)) for name in names}
-    asked = {name for name in names if any(Scope.parse(w.scope).holds(facts[name]) for w in {*wanting, *feeding})}
+    audience = Audience(connection, [rule.id for rule in ready], names, now)
     since = oldest - max(rule.lookback(source) for rule in ready)
-    found: list[tuple[ActiveRule, str, Told]] = []
-    for subject, log in logs(connection, source, since=since, names=sorted(asked)).items():
-        wished = [r for r in ready if _wished(r.id, facts[subject], wanting, feeding)]
-        found += [(rule, subject, told) for rule in wished for told in rule.told(log) if told.known_at == now]
-    numbered = store_events(connection, catalogue, found, now=now)
-    return len(numbered), _fan_out(connection, numbered, wanting, feeding, facts, now)
+    found: list[Found] = []
+    for log in logs(connection, source, since=since, names=sorted(audience.asked)):
+        stretches = list(epochs(log))
+        for rule in ready:
+            if audience.asks(rule.id, log.subject):
+                found += [(rule, log.subject, told) for told in rule.told(stretches) if told.known_at == now]
+    numbered = store_events(connection, catalogue, identified(found), now=now)
+    return len(numbered), audience.tell(connection, numbered, due)
+
+
+class Audience:
+    """Who wants a rule's events about which of some subjects, as they are now: categories, ranks and all."""
+
+    def __init__(self, connection: Connection, rule_ids: Sequence[str], names: Sequence[str], now: int) -> None:
+        known = subjects.load(connection, names)
+        facts = [facts_of(known.get(name) or unnamed(name)) for name in names]
+        within: dict[str, frozenset[str]] = {}  # many want the same scope: each is looked at once
+        self._subscriptions: dict[str, list[tuple[rules.Wish, frozenset[str]]]] = defaultdict(list)
+        self._feeds: dict[str, list[tuple[rules.Wish, frozenset[str]]]] = defaultdict(list)
+        wanting, feeding = rules.wishes(connection, now, rule_ids)
+        for wishes, by_rule in ((wanting, self._subscriptions), (feeding, self._feeds)):
+            for wish in wishes:
+                if wish.scope not in within:
+                    scope = Scope.parse(wish.scope)
+                    within[wish.scope] = frozenset(fact.subject for fact in facts if scope.holds(fact))
+                by_rule[wish.rule_id].append((wish, within[wish.scope]))
+        self._asked: dict[str, set[str]] = defaultdict(set)
+        for by_rule in (self._subscriptions, self._feeds):
+            for rule_id, entries in by_rule.items():
+                self._asked[rule_id].update(*{held for _, held in entries})
+
+    @property
+    def asked(self) -> set[str]:
+        """The subjects that anyone wants any of the rules of."""
+        return set().union(*self._asked.values())
+
+    def asks(self, rule_id: str, subject: str) -> bool:
+        """Whether anyone wants this rule's events about this subject."""
+        return subject in self._asked[rule_id]
+
+    def tell(self, connection: Connection, numbered: Sequence[tuple[int, str, str]], due: int) -> int:
+        """Put new events into the feeds and owe them to the subscriptions that want them; how many are owed.
+
+        Whoever is seen here was there before these readings were: that is what "from the next reading on" means.
+        """
+        items = [(w.id, seq) for seq, rule, subject in numbered for w, held in self._feeds[rule] if subject in held]
+        owed = [
+            (seq, wish.id, wish.destination_id)
+            for seq, rule, subject in numbered
+            for wish, held in self._subscriptions[rule]
+            if subject in held
+        ]
+        rules.add_feed_items(connection, items)
+        deliveries.insert_deliveries(connection, owed, due)
+        return len(owed)
 
 
 def unnamed(subject: str) -> SubjectRow:
@@ -114,20 +170,20 @@ def unnamed(subject: str) -> SubjectRow:
     return SubjectRow(subject, "index" if kind == "index" else "token", f"{kind.capitalize()} {number}")
 
 
-def _wished(rule_id: str, facts: Facts, *wishes: Iterable[rules.Wish]) -> bool:
-    return any(w.rule_id == rule_id and Scope.parse(w.scope).holds(facts) for part in wishes for w in part)
-
-
-def store_events(
-    connection: Connection, catalogue: Catalogue, found: Sequence[tuple[ActiveRule, str, Told]], *, now: int
-) -> list[tuple[int, str, str]]:
-    """Store firings as events, in order of as_of; those that are there already stay. (seq, rule id, subject) of the new."""
-    identified = {
+def identified(found: Iterable[Found]) -> dict[str, Found]:
+    """Firings by the id of their event, in the order they are numbered in."""
+    return {
         event_id(rule.trigger.key, rule.trigger.semantics, rule.canonical, subject, told.firing.as_of): (rule, subject, told)
         for rule, subject, told in sorted(found, key=lambda f: (f[2].known_at, f[2].firing.as_of, f[1], f[0].id))
     }
-    there = events.known(connection, list(identified))
-    fresh = {identity: entry for identity, entry in identified.items() if identity not in there}
+
+
+def store_events(
+    connection: Connection, catalogue: Catalogue, found: Mapping[str, Found], *, now: int
+) -> list[tuple[int, str, str]]:
+    """Store firings as events, in their order; those that are there already stay. (seq, rule id, subject) of the new."""
+    there = events.known(connection, list(found))
+    fresh = {identity: entry for identity, entry in found.items() if identity not in there}
     if not fresh:
         return []
     named = subjects.load(connection, sorted({subject for _, subject, _ in fresh.values()}))
@@ -140,26 +196,3 @@ def store_events(
         new.append(events.NewEvent(identity, rule.id, rule.trigger.key, subject, *when, payload))
     numbers = events.add(connection, new)
     return [(numbers[e.id], e.rule_id, e.subject) for e in new if e.id in numbers]
-
-
-def _fan_out(
-    connection: Connection,
-    numbered: Sequence[tuple[int, str, str]],
-    wanting: Sequence[rules.Wish],
-    feeding: Sequence[rules.Wish],
-    facts: Mapping[str, Facts],
-    now: int,
-) -> int:
-    """Put events into the feeds and owe them to the subscriptions whose scope holds their subject now."""
-    items: list[tuple[str, int]] = []
-    owed: list[tuple[int, str, str]] = []
-    for seq, rule_id, subject in numbered:
-        items += [(w.id, seq) for w in feeding if w.rule_id == rule_id and Scope.parse(w.scope).holds(facts[subject])]
-        owed += [
-            (seq, w.id, w.destination_id or "")
-            for w in wanting
-            if w.rule_id == rule_id and w.created_at < now and Scope.parse(w.scope).holds(facts[subject])
-        ]
-    rules.add_feed_items(connection, items)
-    deliveries.insert_deliveries(connection, owed, now)
-    return len(owed)

@@ -8,15 +8,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from integration.domain.catalogue import Source
 from integration.domain.errors import NotFound, TooMany
-from integration.domain.history import max_gap
+from integration.domain.history import epochs
 from integration.domain.ids import feed_id
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
 from integration.service.asking import ask, scope_of
-from integration.service.evaluate import ActiveRule, facts_of, logs, store_events, unnamed
+from integration.service.evaluate import ActiveRule, facts_of, identified, logs, store_events
 from integration.service.wiring import Gradewire
-from integration.store.queries import events, rules, subjects
+from integration.store.queries import events, readings, rules, subjects
 
 MOST_FEEDS = 200
 FILL_DAYS = 30
@@ -27,7 +28,10 @@ NOTE_EVERY = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which part of a feed is asked for: newest first, at most `limit`; after an event's id; known since a time in ms."""
+    """Which part of a feed is asked for: newest first, at most `limit`; known since a time in ms; after an event's id.
+
+    After an id come the first so many events that followed it: who goes on from the newest of them misses none.
+    """
 
     limit: int = 100
     after_id: str | None = None
@@ -95,22 +99,24 @@ def fill(gradewire: Gradewire, connection: Connection, identity: str, rule: Acti
     """
     catalogue = gradewire.catalogue
     source = rule.source(catalogue)
-    known = subjects.load(connection, kind=rule.trigger.subject)
-    if scope.kind in ("tokens", "indices"):
-        kind = rule.trigger.subject
-        names = [f"{kind}:{number}" for number in scope.ids]
-    else:
-        names = [name for name, row in known.items() if scope.holds(facts_of(row))]
     oldest = gradewire.clock.at(now) - FILL_DAYS * DAY
-    since = oldest - rule.trigger.lookback(rule.options).total(max_gap(source.cadence))
+    since = oldest - rule.lookback(source)
     found = [
-        (rule, subject, told)
-        for subject, log in logs(connection, source, since=since, names=names).items()
-        for told in rule.told(log)
-        if told.firing.as_of >= oldest and scope.holds(facts_of(known.get(subject) or unnamed(subject)))
+        (rule, log.subject, told)
+        for log in logs(connection, source, since=since, names=_within(connection, source, scope))
+        for told in rule.told(epochs(log))
+        if told.firing.as_of >= oldest
     ]
-    found = sorted(found, key=lambda f: f[2].firing.as_of)[-FILL_EVENTS:]
-    store_events(connection, catalogue, found, now=now)
-    wanted = set(names)
-    members = [row for row in events.of_rule(connection, rule.id, since=oldest, limit=FILL_EVENTS) if row.subject in wanted]
-    rules.add_feed_items(connection, [(identity, row.seq) for row in members])
+    newest = identified(sorted(found, key=lambda f: f[2].firing.as_of)[-FILL_EVENTS:])
+    store_events(connection, catalogue, newest, now=now)
+    rules.add_feed_items(connection, [(identity, seq) for seq in events.known(connection, list(newest)).values()])
+
+
+def _within(connection: Connection, source: Source, scope: Scope) -> list[str]:
+    """The subjects of a scope, as they are now."""
+    if scope.kind == "any":
+        return sorted(readings.known_subjects(connection, source.key))
+    if scope.kind in ("tokens", "indices"):
+        return [f"{source.subject}:{number}" for number in scope.ids]
+    known = subjects.load(connection, kind=source.subject)
+    return sorted(name for name, row in known.items() if scope.holds(facts_of(row)))

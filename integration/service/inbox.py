@@ -14,7 +14,6 @@ from integration.store.queries import inbox
 from integration.wire.mailcatcher import CaughtMail
 
 PATH = "/inbox/webhook/"
-_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _LONGEST_ID = 200
 
 
@@ -28,8 +27,9 @@ def keep_hook(gradewire: Gradewire, body: bytes, headers: Mapping[str, str]) -> 
     """Keep what came to the receiver, and say whether its Standard Webhooks signature holds (checked by the published
     library, as a customer would). The newest 500 are kept."""
     _, secret = receiver(gradewire)
+    signed = {name.lower(): value for name, value in headers.items() if name.lower().startswith("webhook-")}
     try:
-        Webhook(secret).verify(body, {name: headers.get(name, "") for name in _HEADERS}, json_parse=False)
+        Webhook(secret).verify(body, signed, json_parse=False)
         verified = True
     except (WebhookVerificationError, ValueError):  # ValueError: a header or body that is not even text
         verified = False
@@ -37,7 +37,7 @@ def keep_hook(gradewire: Gradewire, body: bytes, headers: Mapping[str, str]) -> 
         inbox.add_hook(
             connection,
             at=gradewire.now(),
-            webhook_id=_storable(headers.get("webhook-id", ""))[:_LONGEST_ID],
+            webhook_id=_storable(signed.get("webhook-id", ""))[:_LONGEST_ID],
             verified=int(verified),
             body=_storable(body.decode(errors="replace")),
         )

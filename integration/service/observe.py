@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+
 import numpy as np
 from sqlalchemy import Connection
 
@@ -83,6 +85,10 @@ def observe(gradewire: Gradewire, source: Source, selection: str = ALL, *, again
         result = _commit(gradewire, source, selection, slot, poll_id, lease, fetched)
     except UpstreamError as error:
         result = _failed(gradewire, source, selection, slot, poll_id, lease, error)
+    except Exception as error:
+        unforeseen = UpstreamError(f"{source.label}: Gradewire failed ({type(error).__name__}); nothing was changed.")
+        _failed(gradewire, source, selection, slot, poll_id, lease, unforeseen)
+        raise
     if result.owed:
         gradewire.wake()
     return result
@@ -112,12 +118,13 @@ def _commit(
     gradewire: Gradewire, source: Source, selection: str, slot: int, poll_id: int, lease: str, fetched: Fetched
 ) -> Observed:
     """Store what was fetched, find what fired, write events and what they owe: all of it or nothing."""
-    rows = len(fetched.batch.subjects) or len(fetched.names)
+    rows = size(source, fetched)
     with gradewire.database.write() as connection:
         if not polls.is_mine(connection, poll_id, lease):
             return Observed(source.key, selection, slot, "waiting")
         events.lock(connection)
-        now = max(gradewire.now(), readings.newest_known_at(connection) + 1)
+        wall = gradewire.now()
+        now = max(wall, readings.newest_known_at(connection) + 1)
         if not trusted(rows, polls.recent(connection, source.key, selection, limit=20)):
             error = f"Only {rows} rows came, far fewer than before; nothing was changed."
             polls.settle(
@@ -128,20 +135,30 @@ def _commit(
                 now=now,
                 rows=rows,
                 error=error,
-                lease_until=now + _pause(gradewire, source),
+                lease_until=wall + _pause(gradewire, source),
             )
             return Observed(source.key, selection, slot, "partial", rows, error=error)
         _keep_names(connection, fetched.names, now)
         names, oldest = store_batch(connection, source, fetched.batch, poll_id, now=now)
-        found, owed = evaluate(connection, gradewire.catalogue, source, names, oldest=oldest, now=now)
+        found, owed = evaluate(connection, gradewire.catalogue, source, names, oldest=oldest, now=now, due=wall)
         polls.settle(connection, poll_id, lease, "done", now=now, rows=rows, events=found)
     return Observed(source.key, selection, slot, "done", rows, found, owed)
 
 
+def size(source: Source, fetched: Fetched) -> int:
+    """How many rows an answer has; of a source that is asked for days, rows a day, for some polls ask for more days."""
+    rows = len(fetched.batch.subjects) or len(fetched.names)
+    days = len(np.unique(fetched.batch.as_of)) if source.ranged else 1
+    return math.ceil(rows / max(days, 1))
+
+
 def trusted(rows: int, recent: Sequence[tuple[str, int]]) -> bool:
-    """Whether so many rows are a whole answer, given the (status, rows) of earlier polls, newest first."""
-    last = next((count for status, count in recent if status == "done"), 0)
-    if rows >= ENOUGH * last:
+    """Whether so many rows are a whole answer, given the (status, rows) of earlier polls, newest first.
+
+    The first answer ever must have some; after that, three short ones in a row that agree are believed.
+    """
+    last = next((count for status, count in recent if status == "done"), None)
+    if rows >= ENOUGH * last if last is not None else rows > 0:
         return True
     short = []
     for status, count in recent[: AGREEING - 1]:
@@ -167,23 +184,24 @@ def store_batch(connection: Connection, source: Source, batch: Batch, poll_id: i
     times = [int(t) for t in np.asarray(batch.as_of).tolist()]
     values = np.where(np.isfinite(batch.values), batch.values, np.nan) + 0.0 if len(times) else batch.values
     there = readings.newest_versions(connection, source.key, times)
-    seen = readings.known_subjects(connection, source.key)
     newest: dict[str, int] = {}
     for subject, as_of in zip(batch.subjects, times, strict=True):
         newest[subject] = max(as_of, newest.get(subject, as_of))
-    rows = []
+    fresh = []
     for position, (subject, as_of) in enumerate(zip(batch.subjects, times, strict=True)):
         packed, text = np.ascontiguousarray(values[position], dtype=np.float64).tobytes(), batch.texts[position]
         before = there.get((subject, as_of))
         if before is not None and before.values == packed and before.text == text:
             continue
-        live = subject in seen or as_of == newest[subject]
-        origin, known_at = ("live", now) if live else ("backfill", min(as_of, now - 1))
         version = before.version + 1 if before is not None else 0
-        rows.append(readings.Row(source.key, subject, as_of, version, known_at, origin, poll_id, packed, text))
-    readings.add(connection, rows)
-    fresh = [row for row in rows if row.origin == "live"]
-    return sorted({row.subject for row in fresh}), min((row.as_of for row in fresh), default=0)
+        fresh.append(readings.Row(source.key, subject, as_of, version, now, "live", poll_id, packed, text))
+    earlier = sorted({row.subject for row in fresh if row.as_of < newest[row.subject]})
+    unseen = set(earlier) - readings.known_subjects(connection, source.key, earlier) if earlier else set()
+    live = [row for row in fresh if row.subject not in unseen or row.as_of == newest[row.subject]]
+    before_live = [row for row in fresh if row.subject in unseen and row.as_of < newest[row.subject]]
+    past = [row._replace(origin="backfill", known_at=min(row.as_of, now - 1)) for row in before_live]
+    readings.add(connection, live + past)
+    return sorted({row.subject for row in live}), min((row.as_of for row in live), default=0)
 
 
 def _pause(gradewire: Gradewire, source: Source) -> int:

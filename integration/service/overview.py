@@ -7,11 +7,13 @@ from typing import Any
 
 from integration.derive.describe import describe_output
 from integration.domain.errors import NotFound
-from integration.domain.payload import iso
+from integration.domain.payload import EventPayload, iso
 from integration.service.wiring import Gradewire
 from integration.store.queries import deliveries, events, inbox, overview
 
 Shown = dict[str, Any]
+#: Larger numbers than this are no ids, and no database need see them.
+MOST_ID = 2**53
 
 
 # -- events and deliveries -------------------------------------------------------------------------------------------
@@ -36,10 +38,11 @@ def event_page(gradewire: Gradewire, identity: str, account_id: str | None) -> S
     trigger = gradewire.catalogue.triggers.get(row.trigger)
     payload = json.loads(row.payload)
     fields = describe_output(trigger.payload) if trigger else []
-    common = {"schema", "id", "trigger", "label", "is_sample", "sandbox", "restated", "snapshot", "summary"}
+    about = ("subject_name", "subject_symbol", "subject_id", "as_of", "known_at")
     return {
         "event": payload,
-        "facts": [(field, payload[field["key"]]) for field in fields if field["key"] in payload.keys() - common],
+        "facts": [(field, payload[field["key"]]) for field in fields if field["key"] in payload.keys() - EventPayload().fields.keys()],
+        "about": [(field, payload[field["key"]]) for field in fields if field["key"] in about],
         "created_at": row.created_at,
         "text": json.dumps(payload, indent=2, ensure_ascii=False),
         "deliveries": [_delivery(told_row) for told_row in told],
@@ -92,6 +95,7 @@ def list_deliveries(
 
 def get_delivery(gradewire: Gradewire, account_id: str, identity: int) -> Shown:
     """One of the account's deliveries with each attempt; NotFound where it is another's or none."""
+    identity = min(identity, MOST_ID)
     with gradewire.database.read() as connection:
         rows = deliveries.deliveries(connection, account_id, limit=1, before=identity + 1)
         if not rows or rows[0].id != identity:
@@ -134,7 +138,7 @@ def upstream(gradewire: Gradewire) -> Shown:
         rows = {row.source: row for row in overview.last_polls(connection)}
     sources = gradewire.catalogue.sources.values()
     return {
-        "plan": gradewire.settings["plan"],
+        "sped_up": gradewire.clock.speed != 1,
         "usage": gradewire.budget.used(now),
         "polls": [{"label": source.label, "poll": rows.get(source.key)} for source in sources if source.key in rows],
     }

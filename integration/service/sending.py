@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
 from integration.domain.message import Delivered, HttpRequest, Mail, Reply, Retry, Verdict
-from integration.service.claiming import Batch, Owed, Target
+from integration.service.claiming import Batch, Owed
 from integration.service.helping import Helpers
 from integration.service.settling import Chunk, Ledger
-from integration.service.ways import Ways, signature
+from integration.service.ways import Target, Ways, signature
 from integration.store.queries import outbox
 from integration.wire.google import TokenRefused
 
@@ -86,7 +86,7 @@ class Sender:
             if lane is None:
                 lane = self._lanes[target.id] = Lane(target)
             else:
-                lane.target = replace(target, prepared=target.prepared or lane.target.prepared)
+                lane.target = target
             lane.waiting.extend(owed)
             self._waiting += len(owed)
             self._queue(lane)
@@ -219,7 +219,7 @@ class Sender:
         if job.stage == "send" or not isinstance(verdict, Delivered):
             self._settle(lane, job.owed, reply, verdict, now)
         elif job.stage == "prepare":
-            lane.target = replace(lane.target, prepared=True)
+            lane.target.prepared = True
             self._ledger.change(partial(outbox.prepared, destination_id=lane.target.id))
             self._go_on(lane, job.owed, now)
         else:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from integration.domain.message import Dead, Delivered, Reply, Retry, Verdict
 from integration.domain.retry import SCHEDULE, next_wait
-from integration.service.claiming import HOLD_MS, Owed, Target
+from integration.service.claiming import HOLD_MS, Owed
+from integration.service.ways import Target
 from integration.store.queries import outbox
 from integration.store.queries.deliveries import DEAD, DELIVERED, PENDING
 from integration.store.queries.outbox import Attempt, Outcome

@@ -17,7 +17,7 @@ from integration.domain.errors import Conflict, InvalidInput, NotFound
 from integration.domain.payload import iso
 from integration.service.asking import ask, cost, first_problem, scope_of
 from integration.service.wiring import Gradewire
-from integration.store.queries import rules, subscriptions
+from integration.store.queries import deliveries, rules, subscriptions
 from integration.store.secrets import new_id
 from integration.wire.addresses import may_dial
 
@@ -116,11 +116,26 @@ def list_destinations(gradewire: Gradewire, account_id: str) -> list[Shown]:
     return [show_destination(row) for row in rows if row.status != "ended"]
 
 
+def get_destination(gradewire: Gradewire, account_id: str, identity: str) -> Shown:
+    """One of the account's destinations."""
+    with gradewire.database.read() as connection:
+        return show_destination(destination_row(connection, account_id, identity))
+
+
+def test_destination(gradewire: Gradewire, account_id: str, identity: str) -> Shown:
+    """Send one made-up event, marked as one, and say what became of it: outcome, status, detail."""
+    with gradewire.database.read() as connection:
+        row = destination_row(connection, account_id, identity)
+    return gradewire.send_test(row)
+
+
 def set_destination(gradewire: Gradewire, account_id: str, identity: str, status: str) -> Shown:
     """Pause or resume a destination. While it is paused its deliveries wait; a disabled one is resumed once mended."""
     with gradewire.database.write() as connection:
         destination_row(connection, account_id, identity)
         subscriptions.change_destination(connection, identity, status=status, reason=None, changed_at=gradewire.now())
+        if status == "active":
+            deliveries.wake_destination(connection, identity, gradewire.now())
         shown = show_destination(destination_row(connection, account_id, identity))
     gradewire.wake()
     return shown
@@ -217,6 +232,8 @@ def set_subscription(gradewire: Gradewire, account_id: str, identity: str, statu
             raise Conflict("This subscription has ended; make a new one.")
         if row.status != status:
             subscriptions.change(connection, identity, status=status, reason=None, changed_at=gradewire.now())
+            if status == "active":
+                deliveries.wake_subscription(connection, identity, gradewire.now())
         shown = show_subscription(subscription_row(connection, account_id, identity))
     gradewire.wake()
     return shown
@@ -248,13 +265,12 @@ def create_hook(
 ) -> tuple[Shown, bool]:
     """Subscribe an address to a trigger: (hook, whether it is new). The same address, trigger and filters is the same hook."""
     channel = channel_of(gradewire, "webhook")
-    ask(gradewire, trigger, options)
     try:
+        ask(gradewire, trigger, options)
         config = check_config(gradewire, channel, {"url": target_url, **({"secret": secret} if secret else {})})
     except InvalidInput as error:
-        raise InvalidInput(
-            error.message.replace("url:", "target_url:"), field="target_url" if error.field == "url" else error.field
-        ) from error
+        name = {"url": "target_url", "trigger": "event"}.get(error.field or "", error.field)
+        raise InvalidInput(error.message.replace("url:", "target_url:"), field=name) from error
     for row in _hooks(gradewire, account_id, trigger):
         if gradewire.vault.open(row.config)["url"] == config["url"]:
             shown = create_subscription(gradewire, account_id, trigger, options, scope, row.destination_id, origin="hook")

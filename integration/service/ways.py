@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from integration.service.wiring import Gradewire
 
 
+@dataclass(slots=True)
+class Target:
+    """A destination that may be sent to, as it was at `changed_at`; `prepared` once its preparation went through."""
+
+    id: str
+    channel: Channel
+    config: Mapping[str, Any]
+    changed_at: int
+    prepared: bool
+
+
 @dataclass
 class Ways:
     """The channels, what opens a destination's sealed settings, and the ways out.
@@ -37,8 +48,7 @@ class Ways:
     forget_token: Callable[[Mapping[str, Any]], None] = lambda _config: None
     public_url: str = ""
     sender: str = "gradewire.invalid"
-    #: Opened settings by destination, with the moment at which the destination had changed last.
-    configs: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+    targets: dict[str, Target] = field(default_factory=dict)
 
     def mail(self, mail: Mail) -> Reply:
         """Send an e-mail; blocks."""

@@ -7,10 +7,12 @@ from complete snapshots only, by weight, then market cap, then token id. All mov
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 from marshmallow import Schema, fields, post_load, validate
 
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
@@ -92,7 +94,7 @@ def lookback(options: Options) -> Lookback:
 
 def scan(history: History, options: Options) -> list[Firing]:
     """Snapshots in which membership of the top N changed."""
-    snapshots = [json.loads(text)["holdings"] if text else [] for text in history.texts]
+    snapshots = [orjson.loads(text)["holdings"] if text else [] for text in history.texts]
     complete = np.asarray([bool(holdings) for holdings in snapshots], dtype=bool)
     as_of = history.as_of[complete]
     held = [holdings for holdings in snapshots if holdings]
@@ -121,11 +123,11 @@ def scan(history: History, options: Options) -> list[Firing]:
 
 def _ranks(held: Sequence[Sequence[Holding]]) -> dict[int, Any]:
     """Each token's rank in each snapshot (1 = heaviest), ABSENT where it is not held."""
-    ranks: dict[int, Any] = {}
+    ranks: dict[int, Any] = defaultdict(lambda: np.full(len(held), ABSENT))
     for position, holdings in enumerate(held):
         ordered = sorted(holdings, key=lambda h: (-h["weight"], -(h["market_cap"] or 0), h["token_id"]))
         for place, holding in enumerate(ordered, 1):
-            ranks.setdefault(holding["token_id"], np.full(len(held), ABSENT))[position] = place
+            ranks[holding["token_id"]][position] = place
     return ranks
 
 

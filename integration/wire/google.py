@@ -23,6 +23,7 @@ SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 #: A token is renewed this long before it expires.
 EARLY_S = 300
 TIMEOUT_S = 10.0
+_NO_TOKEN = "Google's token service answered with something that is no token."  # noqa: S105 (a sentence)
 
 
 class TokenRefused(GradewireError):
@@ -75,6 +76,10 @@ class GoogleTokens:
             raise TokenRefused("Google's token service did not answer.", retryable=True) from error
         except exceptions.GoogleAuthError as error:
             raise TokenRefused(_told(error), retryable=error.retryable) from error
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise TokenRefused(_NO_TOKEN, retryable=True) from error
+        if credentials.expiry is None:
+            raise TokenRefused(_NO_TOKEN, retryable=True)
         return credentials.token, credentials.expiry.replace(tzinfo=UTC).timestamp()
 
     def _post(self, **request: Any) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import email
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import default
@@ -45,7 +46,12 @@ def parsed(content: bytes, sender: str, recipient: str) -> CaughtMail:
 
 def _part(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
-    return str(part.get_content()) if part is not None else ""
+    if part is None:
+        return ""
+    try:
+        return str(part.get_content())
+    except (LookupError, ValueError):
+        return "(This part cannot be read.)"
 
 
 class _Handler:
@@ -64,33 +70,35 @@ class _Handler:
 
 
 class _Controller(Controller):
-    """Listens on a free port where 0 is asked for, and says which."""
+    """Serves on a socket that listens already: aiosmtpd would notice a taken port only after seconds."""
 
-    server: asyncio.Server
+    def __init__(self, handler: _Handler, listening: socket.socket) -> None:
+        # Its host name is given, for aiosmtpd would look one up, which can take seconds without a network.
+        where = listening.getsockname()
+        super().__init__(handler, where[0], where[1], server_hostname="localhost", data_size_limit=DATA_LIMIT)
+        self._listening = listening
 
-    def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()  # type: ignore[no-untyped-call]
+    def _create_server(self) -> Coroutine[Any, Any, asyncio.Server]:
+        return self.loop.create_server(self._factory_invoker, sock=self._listening)
 
 
 class MailCatcher:
-    """The running catcher, in a thread of its own, on 127.0.0.1. `on_mail` is called there, for each recipient."""
+    """The catcher, in a thread of its own, on 127.0.0.1. `on_mail` is called there, for each recipient."""
 
     def __init__(self, port: int, on_mail: Callable[[CaughtMail], None]) -> None:
-        # Its host name is given, for aiosmtpd would look one up, which can take seconds without a network.
-        self._controller = _Controller(
-            _Handler(on_mail), hostname="127.0.0.1", port=port, server_hostname="localhost", data_size_limit=DATA_LIMIT
-        )
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._controller.port)
+        self.port = port
+        self._handler = _Handler(on_mail)
+        self._controller: _Controller | None = None
 
     def start(self) -> None:
-        """Begin to listen; raises OSError where the port is taken."""
+        """Begin to listen, on a free port where 0 is asked for; raises OSError where the port is taken."""
+        listening = socket.create_server(("127.0.0.1", self.port))
+        self.port = listening.getsockname()[1]
+        self._controller = _Controller(self._handler, listening)
         self._controller.start()
 
     def stop(self) -> None:
-        """Stop listening and end the thread."""
-        self._controller.stop()
+        """Stop listening and end the thread, if it runs."""
+        if self._controller is not None:
+            self._controller.stop()
+            self._controller = None

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.header import Header
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
 from typing import Literal
 
@@ -21,9 +22,24 @@ TIMEOUT_S = 15.0
 HEAD_LIMIT = 4 * 1024
 
 
+class _Wire(EmailPolicy):
+    """Lines end with CRLF, and subjects arrive as they were: folded the library's way, spaces double around "→"."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """One header; an encoded word has at most 75 characters (RFC 2047, 2)."""
+        if name != "Subject":
+            return super().fold_binary(name, value)
+        plain = value.isascii() and len(value) < 900
+        text = value if plain else Header(str(value), "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
+        return f"{name}: {text}\r\n".encode()
+
+
+_POLICY = _Wire(linesep="\r\n")
+
+
 def composed(mail: Mail, sender: str, now: int) -> bytes:
     """The mail as it goes over the wire: multipart/alternative, UTF-8; `now` (ms) becomes its Date."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = sender
     message["To"] = mail.to
     message["Subject"] = mail.subject

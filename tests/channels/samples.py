@@ -32,7 +32,7 @@ ENTERED: dict[str, dict[str, Any]] = {
 }
 
 
-def settings(channel: str, *, allow_private: bool = False, **changes: Any) -> dict[str, Any]:
+def loaded(channel: str, *, allow_private: bool = False, **changes: Any) -> dict[str, Any]:
     """The channel's settings, loaded as a door would."""
     with Operator({"allow_private": allow_private}):
         loaded: dict[str, Any] = channels.load()[channel].config().load({**ENTERED[channel], **changes})

@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 from integration import channels
 from integration.domain.catalogue import Channel
 from integration.domain.message import Dead, Delivered, HttpRequest, Mail, Reply, Retry
-from tests.channels.samples import ENTERED, EVENTS, event, message, settings
+from tests.channels.samples import ENTERED, EVENTS, event, loaded, message
 
 CHANNELS = channels.load()
 every_channel = pytest.mark.parametrize("channel", CHANNELS.values(), ids=CHANNELS.keys())
@@ -42,7 +42,7 @@ def _strings(value: Any) -> Iterator[str]:
 @every_channel
 def test_every_event_can_be_rendered_and_the_request_names_it(channel: Channel, told: dict[str, Any]) -> None:
     before = copy.deepcopy(told)
-    config = settings(channel.key)
+    config = loaded(channel.key)
     rendered = channel.render([message(told)], config)
     assert told["id"] in (rendered.message_id if isinstance(rendered, Mail) else rendered.body.decode())
     assert rendered == channel.render([message(told)], config)
@@ -52,7 +52,7 @@ def test_every_event_can_be_rendered_and_the_request_names_it(channel: Channel, 
 @every_event
 @every_channel
 def test_requests_are_small_and_well_formed(channel: Channel, told: dict[str, Any]) -> None:
-    rendered = channel.render([message(told)], settings(channel.key))
+    rendered = channel.render([message(told)], loaded(channel.key))
     if isinstance(rendered, Mail):
         assert "\n" not in rendered.subject
         assert "\r" not in rendered.subject
@@ -65,7 +65,7 @@ def test_requests_are_small_and_well_formed(channel: Channel, told: dict[str, An
 
 @every_channel
 def test_sandbox_data_says_so(channel: Channel) -> None:
-    config = settings(channel.key)
+    config = loaded(channel.key)
     unsaid, said = (_said(channel.render([message(event(sandbox=flag))], config)) for flag in (False, True))
     if channel.key == "webhook":
         assert '"sandbox": true' in said
@@ -77,7 +77,7 @@ def test_sandbox_data_says_so(channel: Channel) -> None:
 @every_channel
 def test_a_request_carries_at_most_the_published_batch(channel: Channel) -> None:
     messages = [message(event(id=f"evt_{number:026d}")) for number in range(channel.limits.batch)]
-    rendered = channel.render(messages, settings(channel.key))
+    rendered = channel.render(messages, loaded(channel.key))
     said = rendered.message_id if isinstance(rendered, Mail) else rendered.body.decode()
     assert all(one.id in said for one in messages)
 
@@ -88,12 +88,12 @@ def test_a_request_carries_at_most_the_published_batch(channel: Channel) -> None
 @every_channel
 def test_hints_hold_no_secret(channel: Channel) -> None:
     schema = channel.config()
-    config = settings(channel.key)
+    config = loaded(channel.key)
     hint = channel.hint(config)
     secrets = [
         text for name, field in schema.fields.items() if field.metadata.get("secret") for text in _strings({name: config[name]})
     ]
-    assert 0 < len(hint) <= 200
+    assert 0 < len(hint) <= 250
     assert "hidden" not in hint
     assert "9f8e7d6c5b4a" not in hint
     # The e-mail address of a service account is within the key, and is whom to share with.
@@ -118,7 +118,7 @@ def test_a_missing_setting_is_named(channel: Channel) -> None:
 
 @every_channel
 def test_settings_can_be_loaded_again_from_what_was_stored(channel: Channel) -> None:
-    config = settings(channel.key)
+    config = loaded(channel.key)
     assert channel.config().load(json.loads(json.dumps(config))) == config
 
 

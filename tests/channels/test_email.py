@@ -10,13 +10,13 @@ from marshmallow import ValidationError
 
 from integration import channels
 from integration.domain.message import Dead, Delivered, Mail, Reply, Retry
-from tests.channels.samples import EVENTS, HOSTILE, event, message, settings
+from tests.channels.samples import EVENTS, HOSTILE, event, loaded, message
 
 CHANNEL = channels.load()["email"]
 
 
 def mail(told: dict[str, Any], **changes: Any) -> Mail:
-    rendered = CHANNEL.render([message(told, **changes)], settings("email"))
+    rendered = CHANNEL.render([message(told, **changes)], loaded("email"))
     assert isinstance(rendered, Mail)
     return rendered
 

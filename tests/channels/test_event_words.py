@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integration.channels._event import change, clean, cut, facts, moment, notes, shown, snapshot, spelled, title
@@ -33,11 +33,13 @@ def test_values_are_shown_for_people(value: object, text: str) -> None:
     assert shown(value) == text
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
 def test_numbers_never_come_as_powers_of_ten(value: float) -> None:
     assert set(shown(value)) <= set("-0123456789.,")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_clean_text_is_one_line_that_can_be_encoded(text: str) -> None:
     cleaned = clean(text)
@@ -46,6 +48,7 @@ def test_clean_text_is_one_line_that_can_be_encoded(text: str) -> None:
     assert not set(cleaned) & set("\x00\r\n\u202e\u2066")
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(1, 50))
 def test_cut_text_fits(text: str, limit: int) -> None:
     assert len(cut(text, limit)) <= limit

@@ -14,7 +14,7 @@ from integration.domain.message import Dead, Delivered, HttpRequest, Reply, Retr
 from integration.domain.signing import signed_headers
 from integration.wire.google import GoogleTokens
 from integration.wire.http import Transport
-from tests.channels.samples import EVENTS, HOSTILE, event, message, rendered, settings
+from tests.channels.samples import EVENTS, HOSTILE, event, loaded, message, rendered
 from tests.peers.google import EMAIL, GooglePeer
 from tests.peers.http import Answer, Told, answer_json
 from tests.peers.slack import DISCORD, HOOK, SlackPeer
@@ -50,7 +50,7 @@ def hook() -> Iterator[WebhookPeer]:
 
 
 def post(transport: Transport[None], hook: WebhookPeer, told: dict[str, Any], now: int) -> Reply:
-    config = settings("webhook", allow_private=True, url=f"{hook.url}/hook", secret=SECRET)
+    config = loaded("webhook", allow_private=True, url=f"{hook.url}/hook", secret=SECRET)
     request = rendered("webhook", [message(told)], config)
     assert request.signed
     return transport.send(request, signed_headers(config["secret"], told["id"], now, request.body))
@@ -85,7 +85,7 @@ def slack() -> Iterator[SlackPeer]:
 
 
 def tell_slack(transport: Transport[None], url: str, told: dict[str, Any]) -> Any:
-    reply = transport.send(rendered("slack", [message(told)], settings("slack", allow_private=True, url=url)))
+    reply = transport.send(rendered("slack", [message(told)], loaded("slack", allow_private=True, url=url)))
     return channels.load()["slack"].verdict(reply)
 
 
@@ -127,7 +127,7 @@ class Sheet:
     def __init__(self, peer: GooglePeer, transport: Transport[None], **changes: Any) -> None:
         self.peer, self.transport = peer, transport
         self.channel = channels.load()["sheets"]
-        self.config = settings("sheets", allow_private=True, **{**peer.config(), **changes})
+        self.config = loaded("sheets", allow_private=True, **{**peer.config(), **changes})
         self.session = requests.Session()
         self.session.trust_env = False
         self.tokens = GoogleTokens(self.session)
@@ -187,6 +187,15 @@ def test_after_a_lost_answer_only_missing_rows_are_sent_again(sheet: Sheet) -> N
     assert [row[0] for row in sheet.peer.tabs["Events"]] == ["Event ID", "evt_first", "evt_second"]
 
 
+def test_a_long_column_is_read_whole(sheet: Sheet) -> None:
+    """Far more ids than the 4 KiB of an answer that are kept otherwise."""
+    messages = [message(event(id=f"evt_{number:026d}")) for number in range(5000)]
+    sheet.peer.tabs["Events"] = [[one.id] for one in messages[:-1]]
+    assert sheet.channel.probe
+    assert sheet.channel.absent
+    assert sheet.channel.absent(sheet.send(sheet.channel.probe(messages, sheet.config)), messages) == messages[-1:]
+
+
 def test_a_spreadsheet_that_is_not_shared_says_so(sheet: Sheet) -> None:
     sheet.peer.shared_with.remove(EMAIL)
     verdict = sheet.channel.verdict(sheet.append(event()))
@@ -226,7 +235,7 @@ def test_googles_quota_is_tried_again(sheet: Sheet) -> None:
 
 def test_without_an_allowance_the_peer_is_never_reached(google: GooglePeer) -> None:
     strict = Transport[None](allow_private=False)
-    reply = strict.send(rendered("sheets", [message(event())], settings("sheets", allow_private=True, **google.config())))
+    reply = strict.send(rendered("sheets", [message(event())], loaded("sheets", allow_private=True, **google.config())))
     strict.close()
     assert reply.error == "refused"
     assert google.requests == []

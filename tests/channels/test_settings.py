@@ -5,9 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
+from marshmallow.experimental.context import Context
 
 from integration.channels._settings import Operator, private_allowed, shown_url, validate_url
 
@@ -71,6 +72,7 @@ def test_the_operator_allows_no_more_than_that(url: str) -> None:
         validate_url(url, allow_http=True)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60).map(lambda text: "https://" + text) | st.text(max_size=60))
 def test_what_is_taken_is_plain_https_to_a_host(url: str) -> None:
     try:
@@ -91,3 +93,8 @@ def test_the_allowance_ends_with_its_block() -> None:
 
 def test_only_scheme_and_host_are_shown() -> None:
     assert shown_url("https://hooks.example.com/services/secret?also=secret") == "https://hooks.example.com/…"
+
+
+def test_another_context_allows_nothing() -> None:
+    with Context({"suffix": "bar"}):
+        assert not private_allowed()

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -16,14 +16,14 @@ from integration import channels
 from integration.channels._settings import Operator
 from integration.channels.sheets import COLUMNS, row, serial
 from integration.domain.message import Dead, Delivered, Reply, Retry
-from tests.channels.samples import EVENTS, HOSTILE, KEY_FILE, event, message, rendered, settings
+from tests.channels.samples import EVENTS, HOSTILE, KEY_FILE, event, loaded, message, rendered
 from tests.peers.google import EMAIL, SPREADSHEET
 
 CHANNEL = channels.load()["sheets"]
 
 
 def load(**changes: Any) -> dict[str, Any]:
-    return settings("sheets", **changes)
+    return loaded("sheets", **changes)
 
 
 def refusal(**changes: Any) -> str:
@@ -58,6 +58,7 @@ def test_columns_are_only_ever_added_at_the_end() -> None:
     assert COLUMNS[: len(published) + 2] == (*published, "Known At (UTC)", "Note")
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(2010, 1, 1), datetime(2100, 1, 1)))
 def test_a_serial_number_is_that_moment(when: datetime) -> None:
     iso = when.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")

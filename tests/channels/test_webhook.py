@@ -12,14 +12,14 @@ from integration import channels
 from integration.channels._settings import Operator
 from integration.domain.message import Dead, Reply, Retry
 from integration.domain.signing import check_secret, signed_headers
-from tests.channels.samples import HOOK, event, message, rendered, settings
+from tests.channels.samples import HOOK, event, loaded, message, rendered
 
 CHANNEL = channels.load()["webhook"]
 
 
 def test_the_body_is_the_stored_one_byte_for_byte() -> None:
     body = b'{ "id":"evt_1",  "odd":"\xc3\xbc" , "n":1.0 }'
-    request = rendered("webhook", [message(event(), body=body)], settings("webhook"))
+    request = rendered("webhook", [message(event(), body=body)], loaded("webhook"))
     assert request.body == body
     assert (request.url, request.method, request.signed, request.fresh) == (HOOK, "POST", True, False)
     assert request.headers == ("Content-Type: application/json", "User-Agent: Gradewire/1")
@@ -28,7 +28,7 @@ def test_the_body_is_the_stored_one_byte_for_byte() -> None:
 @pytest.mark.parametrize("verifier", [Webhook, SvixWebhook])
 def test_the_vendors_verifiers_accept_it_under_the_settings_secret(verifier: type) -> None:
     now = 1_614_265_330
-    config = settings("webhook")
+    config = loaded("webhook")
     request = rendered("webhook", [message(event())], config)
     lines = signed_headers(config["secret"], "evt_1", now, request.body)
     headers = {name: value for name, _, value in (line.partition(": ") for line in lines)}

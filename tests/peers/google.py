@@ -18,12 +18,14 @@ EMAIL = "robot@gradewire-test.iam.gserviceaccount.com"
 SPREADSHEET = "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 MAX_CELL = 50_000
+#: Whom google-auth addresses its assertions to, whatever the key file's token_uri.
+AUDIENCE = "https://oauth2.googleapis.com/token"
 
 Grid = list[list[Any]]
 
 
 @cache
-def key_pair(number: int = 0) -> tuple[str, str]:
+def key_pair(number: int) -> tuple[str, str]:
     """(private key, public key) in PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
@@ -78,7 +80,7 @@ class GooglePeer(Peer):
         if form.get("grant_type") != [GRANT]:
             return answer_json(400, {"error": "unsupported_grant_type", "error_description": "Invalid grant_type"})
         try:
-            claims = jwt.decode(form["assertion"][0], certs=key_pair()[1], audience=f"{self.url}/token")  # type: ignore[no-untyped-call]
+            claims = jwt.decode(form["assertion"][0], certs=key_pair(0)[1], audience=AUDIENCE)  # type: ignore[no-untyped-call]
         except Exception:
             return answer_json(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
         if "https://www.googleapis.com/auth/spreadsheets" not in claims["scope"].split():

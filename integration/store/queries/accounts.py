@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
+from integration.store.queries._dialect import insert
 from integration.store.tables import account, api_key
 
 #: `last_used_at` is written at most this often, so that reading does not become writing.
@@ -17,9 +18,16 @@ def find(connection: Connection, email: str) -> Any | None:
     return connection.execute(select(account).where(account.c.email == email)).first()
 
 
-def add(connection: Connection, identity: str, email: str, now: int) -> None:
-    """A new account."""
-    connection.execute(account.insert().values(id=identity, email=email, created_at=now))
+def ensure(connection: Connection, identity: str, email: str, now: int) -> str:
+    """The id of the account with an e-mail address, made with that id if it is new."""
+    fresh = insert(connection, account).values(id=identity, email=email, created_at=now)
+    connection.execute(fresh.on_conflict_do_nothing(index_elements=[account.c.email]))
+    return str(connection.scalar(select(account.c.id).where(account.c.email == email)))
+
+
+def lock(connection: Connection, identity: str) -> None:
+    """Wait until no other transaction holds this account, to its end; where there is one writer anyway, this is free."""
+    connection.execute(select(account.c.id).where(account.c.id == identity).with_for_update())
 
 
 def add_key(connection: Connection, **values: Any) -> None:

@@ -50,13 +50,6 @@ def known(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def of_rule(connection: Connection, rule_id: str, *, since: int, limit: int) -> list[Any]:
-    """The newest events of a rule with as_of since a time, newest first: seq, id, subject."""
-    c = event.c
-    query = select(c.seq, c.id, c.subject).where(c.rule_id == rule_id, c.as_of >= since)
-    return list(connection.execute(query.order_by(c.seq.desc()).limit(limit)))
-
-
 def one(connection: Connection, identity: str) -> Any | None:
     """An event by id."""
     return connection.execute(select(event).where(event.c.id == identity)).first()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, TextClause, select, text, update
 
 from integration.store.queries.deliveries import DEAD, IS_PENDING
 from integration.store.tables import delivery, destination, subscription
+
+Rows = Sequence[Sequence[Any]]
 
 
 class Due(NamedTuple):
@@ -47,6 +51,18 @@ class Attempt(NamedTuple):
     head: bytes | None
 
 
+class Place(NamedTuple):
+    """A destination without its settings."""
+
+    id: str
+    channel: str
+    status: str
+    reason: str | None
+    changed_at: int
+    next_send_at: int
+    prepared: int
+
+
 class Story(NamedTuple):
     """An event as a message tells it."""
 
@@ -55,10 +71,14 @@ class Story(NamedTuple):
     payload: str
 
 
-_CLAIM_SQLITE = """
-    UPDATE delivery SET next_attempt_at = ?, lease = ? WHERE id IN (
-        SELECT id FROM delivery WHERE state = 0 AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?
-    ) RETURNING id, event_seq, subscription_id, destination_id, attempts, ambiguous"""
+# On SQLite a statement is one step wherever it can be, for Python gives up its global lock at each step of a cursor and
+# has to win it back: with a row a step, that costs a busy process more than the rows themselves.
+
+_DUE_SQLITE = """
+    SELECT json_group_array(json_array(id, event_seq, subscription_id, destination_id, attempts, ambiguous)) FROM (
+        SELECT * FROM delivery WHERE state = 0 AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?
+    )"""
+_LEASE_SQLITE = "UPDATE delivery SET next_attempt_at = ?, lease = ? WHERE id IN (SELECT value FROM json_each(?))"
 _CLAIM_POSTGRESQL = text("""
     UPDATE delivery SET next_attempt_at = :until, lease = :lease WHERE id = ANY(ARRAY(
         SELECT id FROM delivery WHERE state = 0 AND next_attempt_at <= :now ORDER BY next_attempt_at LIMIT :most
@@ -69,13 +89,16 @@ _CLAIM_POSTGRESQL = text("""
 def claim(connection: Connection, *, lease: str, now: int, until: int, most: int) -> list[Due]:
     """Take up to `most` deliveries that are due, for as long as the lease lasts: until then nobody else finds them due.
 
-    A worker that dies gives them back by doing nothing.
+    A worker that dies gives them back by doing nothing. On SQLite the transaction has begun as a writer, so nobody can
+    come between looking and taking.
     """
     if connection.dialect.name == "sqlite":
-        rows = connection.exec_driver_sql(_CLAIM_SQLITE, (until, lease, now, most))
+        due = _json(connection, _DUE_SQLITE, (now, most))
+        if due:
+            connection.exec_driver_sql(_LEASE_SQLITE, (until, lease, str([row[0] for row in due])))
     else:
-        rows = connection.execute(_CLAIM_POSTGRESQL, {"until": until, "lease": lease, "now": now, "most": most})
-    return sorted(map(Due._make, rows))
+        due = _rows(connection, _CLAIM_POSTGRESQL, {"until": until, "lease": lease, "now": now, "most": most})
+    return sorted(map(Due._make, due))
 
 
 _STORIES_SQLITE = "SELECT seq, id, created_at, payload FROM event WHERE seq IN (SELECT value FROM json_each(?))"
@@ -85,35 +108,64 @@ _STORIES_POSTGRESQL = text("SELECT seq, id, created_at, payload FROM event WHERE
 def stories(connection: Connection, seqs: Sequence[int]) -> dict[int, Story]:
     """Events by seq."""
     if connection.dialect.name == "sqlite":
-        rows = connection.exec_driver_sql(_STORIES_SQLITE, (str(list(seqs)),))
+        found: Rows = connection.exec_driver_sql(_STORIES_SQLITE, (str(list(seqs)),)).all()
     else:
-        rows = connection.execute(_STORIES_POSTGRESQL, {"seqs": list(seqs)})
-    return {row[0]: Story(*row[1:]) for row in rows}
+        found = _rows(connection, _STORIES_POSTGRESQL, {"seqs": list(seqs)})
+    return {row[0]: Story(row[1], row[2], row[3]) for row in found}
 
 
-def destinations(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
+_PLACES_SQLITE = """
+    SELECT json_group_array(json_array(id, channel, status, reason, changed_at, next_send_at, prepared))
+    FROM destination WHERE id IN (SELECT value FROM json_each(?))"""
+_PLACES_POSTGRESQL = text("""
+    SELECT id, channel, status, reason, changed_at, next_send_at, prepared
+    FROM destination WHERE id = ANY(CAST(:ids AS text[]))""")
+
+
+def places(connection: Connection, ids: Sequence[str]) -> dict[str, Place]:
     """Destinations by id, without their settings."""
-    c = destination.c
-    query = select(c.id, c.channel, c.status, c.reason, c.changed_at, c.next_send_at, c.prepared).where(c.id.in_(ids))
-    return {row.id: row for row in connection.execute(query)}
+    if connection.dialect.name == "sqlite":
+        found = _json(connection, _PLACES_SQLITE, (json.dumps(ids),))
+    else:
+        found = _rows(connection, _PLACES_POSTGRESQL, {"ids": list(ids)})
+    return {row[0]: Place._make(row) for row in found}
 
 
 def configs(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
     """The sealed settings of destinations."""
     query = select(destination.c.id, destination.c.config).where(destination.c.id.in_(ids))
-    return {row.id: row.config for row in connection.execute(query)}
+    return {identity: config for identity, config in connection.execute(query)}  # noqa: C416 (dict() of rows has no type)
+
+
+_SILENT_SQLITE = """
+    SELECT json_group_array(json_array(id, status, reason))
+    FROM subscription WHERE id IN (SELECT value FROM json_each(?)) AND status <> 'active'"""
+_SILENT_POSTGRESQL = text("""
+    SELECT id, status, reason FROM subscription WHERE id = ANY(CAST(:ids AS text[])) AND status <> 'active'""")
 
 
 def silent_subscriptions(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
     """Those of these subscriptions that are not active: (status, reason)."""
-    c = subscription.c
-    query = select(c.id, c.status, c.reason).where(c.id.in_(ids), c.status != "active")
-    return {row.id: (row.status, row.reason) for row in connection.execute(query)}
+    if connection.dialect.name == "sqlite":
+        found = _json(connection, _SILENT_SQLITE, (json.dumps(ids),))
+    else:
+        found = _rows(connection, _SILENT_POSTGRESQL, {"ids": list(ids)})
+    return {row[0]: (row[1], row[2]) for row in found}
+
+
+def _json(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Rows:
+    rows: Rows = json.loads(connection.exec_driver_sql(sql, parameters).scalar_one())
+    return rows
+
+
+def _rows(connection: Connection, statement: TextClause, parameters: Mapping[str, Any]) -> Rows:
+    return connection.execute(statement, parameters).all()
 
 
 _SETTLE_SQLITE = """
-    UPDATE delivery SET state = ?, attempts = ?, ambiguous = ?, next_attempt_at = ?, done_at = ?, reason = ?, lease = NULL
-    WHERE id = ? AND lease = ?"""
+    UPDATE delivery SET state = o.column1, attempts = o.column2, ambiguous = o.column3, next_attempt_at = o.column4,
+        done_at = o.column5, reason = o.column6, lease = NULL
+    FROM (VALUES {rows}) AS o WHERE delivery.id = o.column7 AND delivery.lease = o.column8"""
 _SETTLE_POSTGRESQL = text("""
     UPDATE delivery d SET state = o.state, attempts = o.attempts, ambiguous = o.ambiguous,
         next_attempt_at = o.next_attempt_at, done_at = o.done_at, reason = o.reason, lease = NULL
@@ -130,8 +182,7 @@ def settle(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     _many(connection, _SETTLE_SQLITE, _SETTLE_POSTGRESQL, outcomes)
 
 
-_ATTEMPT_SQLITE = """
-    INSERT INTO attempt (delivery_id, at, duration_ms, status, outcome, error, head) VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_ATTEMPT_SQLITE = "INSERT INTO attempt (delivery_id, at, duration_ms, status, outcome, error, head) VALUES {rows}"
 _ATTEMPT_POSTGRESQL = text("""
     INSERT INTO attempt (delivery_id, at, duration_ms, status, outcome, error, head)
     SELECT * FROM unnest(
@@ -145,13 +196,23 @@ def tried(connection: Connection, attempts: Sequence[Attempt]) -> None:
     _many(connection, _ATTEMPT_SQLITE, _ATTEMPT_POSTGRESQL, attempts)
 
 
-def _many(connection: Connection, sqlite: str, postgresql: Any, rows: Sequence[Outcome] | Sequence[Attempt]) -> None:
+#: Rows in one statement on SQLite: of two sizes only, so that statements stay prepared.
+_ROWS = 100
+
+
+def _many(connection: Connection, sqlite: str, postgresql: TextClause, rows: Sequence[Outcome] | Sequence[Attempt]) -> None:
     if not rows:
         return
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(sqlite, list(rows))
+        row = f"({', '.join('?' * len(rows[0]))})"
+        start = 0
+        while start < len(rows):
+            count = _ROWS if len(rows) - start >= _ROWS else 1
+            values = tuple(chain.from_iterable(rows[start : start + count]))
+            connection.exec_driver_sql(sqlite.format(rows=", ".join([row] * count)), values)
+            start += count
     else:
-        columns: Mapping[str, list[Any]] = dict(zip(rows[0]._fields, map(list, zip(*rows, strict=True)), strict=True))
+        columns: dict[str, list[Any]] = dict(zip(rows[0]._fields, map(list, zip(*rows, strict=True)), strict=True))
         connection.execute(postgresql, columns)
 
 

@@ -47,9 +47,11 @@ def add(connection: Connection, rows: Sequence[Row]) -> None:
         connection.execute(reading.insert(), [row._asdict() for row in rows])
 
 
-def known_subjects(connection: Connection, source: str) -> set[str]:
-    """Subjects of which a source has said anything live."""
+def known_subjects(connection: Connection, source: str, among: Sequence[str] | None = None) -> set[str]:
+    """Subjects, of all or among some, of which a source has said anything live."""
     query = select(reading.c.subject).where(reading.c.source == source, reading.c.origin == "live").distinct()
+    if among is not None:
+        query = query.where(reading.c.subject.in_(among))
     return set(connection.scalars(query))
 
 
@@ -59,22 +61,18 @@ def newest_as_of(connection: Connection, source: str) -> int | None:
     return newest
 
 
-def log(
-    connection: Connection, source: str, *, since: int, subjects: Sequence[str] | None = None
-) -> list[tuple[str, int, int, bytes, str | None]]:
-    """(subject, as_of, known_at, values, text) as live evaluation saw them, by subject, then (known_at, as_of, version).
+def log(connection: Connection, source: str, *, since: int, subjects: Sequence[str]) -> Sequence[Any]:
+    """Rows of (subject, as_of, known_at, values, text) as live evaluation saw them, by subject, then (known_at, as_of, version).
 
     What was filled in later inside the live period (origin `reconstructed`) is not part of it.
     """
     c = reading.c
     query = (
         select(c.subject, c.as_of, c.known_at, c["values"], c.text)
-        .where(c.source == source, c.as_of >= since, c.origin != "reconstructed")
+        .where(c.source == source, c.subject.in_(subjects), c.as_of >= since, c.origin != "reconstructed")
         .order_by(c.subject, c.known_at, c.as_of, c.version)
     )
-    if subjects is not None:
-        query = query.where(c.subject.in_(subjects))
-    return [tuple(row) for row in connection.execute(query)]
+    return connection.execute(query).all()
 
 
 def latest(connection: Connection, source: str, subjects: Sequence[str]) -> dict[str, tuple[int, bytes]]:

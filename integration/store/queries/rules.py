@@ -20,8 +20,7 @@ class Wish(NamedTuple):
     id: str
     rule_id: str
     scope: str
-    destination_id: str | None
-    created_at: int
+    destination_id: str = ""
 
 
 def ensure(connection: Connection, identity: str, trigger: str, semantics: int, options: str, now: int) -> None:
@@ -50,16 +49,16 @@ def wishes(connection: Connection, now: int, rules: Sequence[str] | None = None)
     """(subscriptions to deliver to, feeds to fill) of some rules, or of all. Paused subscriptions get no deliveries."""
     s = subscription.c
     subscriptions = (
-        select(s.id, s.rule_id, s.scope, s.destination_id, s.changed_at)
+        select(s.id, s.rule_id, s.scope, s.destination_id)
         .join(destination, destination.c.id == s.destination_id)
         .where(s.status == "active")
     )
-    feeds = select(feed.c.id, feed.c.rule_id, feed.c.scope, feed.c.created_at).where(_awake(now))
+    feeds = select(feed.c.id, feed.c.rule_id, feed.c.scope).where(_awake(now))
     if rules is not None:
         subscriptions, feeds = subscriptions.where(s.rule_id.in_(rules)), feeds.where(feed.c.rule_id.in_(rules))
     return (
         [Wish(*row) for row in connection.execute(subscriptions.order_by(s.id))],
-        [Wish(r[0], r[1], r[2], None, r[3]) for r in connection.execute(feeds.order_by(feed.c.id))],
+        [Wish(*row) for row in connection.execute(feeds.order_by(feed.c.id))],
     )
 
 
@@ -128,14 +127,18 @@ def add_feed_items(connection: Connection, pairs: Sequence[tuple[str, int]]) -> 
 def read_feed(
     connection: Connection, identity: str, *, limit: int, after: int | None = None, since: int | None = None
 ) -> list[tuple[int, str]]:
-    """(seq, payload) of a feed's events, newest first; only those after a seq, or known since a time in ms."""
+    """(seq, payload) of a feed's events, newest first; only those known since a time in ms.
+
+    Of those after a seq, the first so many: who goes on from the newest one returned misses none.
+    """
     query = select(event.c.seq, event.c.payload).join(feed_item, feed_item.c.seq == event.c.seq)
     query = query.where(feed_item.c.feed_id == identity)
     if after is not None:
         query = query.where(feed_item.c.seq > after)
     if since is not None:
         query = query.where(event.c.known_at >= since)
-    return [(row[0], row[1]) for row in connection.execute(query.order_by(feed_item.c.seq.desc()).limit(limit))]
+    order = feed_item.c.seq.desc() if after is None else feed_item.c.seq.asc()
+    return sorted(((row[0], row[1]) for row in connection.execute(query.order_by(order).limit(limit))), reverse=True)
 
 
 def end_unused(connection: Connection, subscription_id: str, now: int, reason: str) -> None:

@@ -1,0 +1,96 @@
+"""The application: settings in force, doors hung in."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any
+
+from apiflask import APIFlask
+from flask import Response, request
+from flask.json.provider import DefaultJSONProvider
+
+from integration.derive.openapi import finish
+from integration.service.kept import kept
+from integration.service.wiring import Gradewire
+from integration.web import errors, schemas
+from integration.web.api import reading_routes
+from integration.web.auth import require_key
+from integration.web.body import MOST_BYTES, check_request
+from integration.web.dashboard import page_routes
+from integration.web.hooks import hook_routes
+from integration.web.inbox import inbox_routes
+from integration.web.limits import SlidingWindow
+from integration.web.telling import delivery_routes, destination_routes, subscription_routes
+
+REQUESTS_A_MINUTE = 600
+ABOUT = """What changed in the market, as events: read feeds, or have them sent.
+
+Send your API key in the header `X-Api-Key`. Errors are `{"error": {"code", "message", "field"}}`. Times are UTC.
+An event has one id everywhere; sending is at least once, so receivers should ignore an id they have seen."""
+#: Everything comes from here, nothing runs that was not written here. Pico draws small icons as data: images.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class _Json(DefaultJSONProvider):
+    """UTF-8, keys in the order they were written."""
+
+    ensure_ascii = False
+    sort_keys = False
+
+
+def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minute: int = REQUESTS_A_MINUTE) -> APIFlask:
+    """The application on a Gradewire. With `open_page`, who sits at this machine sees the page without a key."""
+    app = APIFlask("integration.web", title="Gradewire", version=version("gradewire"), docs_path=None)
+    app.config.update(
+        DESCRIPTION=ABOUT,
+        AUTO_SERVERS=False,
+        SERVERS=[{"url": "/"}],
+        HTTP_ERROR_SCHEMA=schemas.Error,
+        VALIDATION_ERROR_SCHEMA=schemas.Error,
+        MAX_CONTENT_LENGTH=MOST_BYTES,
+        SECRET_KEY=kept(gradewire, "session_key", lambda: secrets.token_urlsafe(32)),
+        SESSION_COOKIE_NAME="gradewire",
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SECURE=str(gradewire.settings["public_url"]).startswith("https:"),
+        PERMANENT_SESSION_LIFETIME=timedelta(days=7),
+    )
+    app.json = _Json(app)
+    errors.register(app)
+    _api(app, gradewire, SlidingWindow(requests_a_minute))
+    app.register_blueprint(inbox_routes(gradewire))
+    app.register_blueprint(page_routes(gradewire, open_page=open_page))
+
+    @app.get("/healthz")
+    @app.doc(hide=True)
+    def healthz() -> Any:
+        return {"ok": True}
+
+    @app.after_request
+    def label(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store" if request.path.startswith("/v1") else "no-cache")
+        return response
+
+    return app
+
+
+def _api(app: APIFlask, gradewire: Gradewire, window: SlidingWindow) -> None:
+    for routes in (reading_routes, hook_routes, destination_routes, subscription_routes, delivery_routes):
+        blueprint = routes(gradewire)
+        blueprint.before_request(lambda: require_key(gradewire, window))
+        blueprint.before_request(check_request)
+        app.register_blueprint(blueprint)
+
+    @app.spec_processor
+    def finished(spec: Any) -> Any:
+        error = {"$ref": "#/components/schemas/Error"}
+        return finish(spec, channels=gradewire.channels.values(), error=error, said=errors.SAID)

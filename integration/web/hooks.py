@@ -1,0 +1,59 @@
+"""REST hooks: subscribe an address to a trigger in one call, as Zapier and its like do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import g
+
+from integration.service import subscribe
+from integration.service.asking import split
+from integration.service.wiring import Gradewire
+from integration.web import schemas
+
+
+def hook_routes(gradewire: Gradewire) -> APIBlueprint:
+    """Routes of hooks."""
+    api = APIBlueprint("hooks", __name__, url_prefix="/v1/hooks", tag="Hooks")
+
+    @api.post("")
+    @api.input(schemas.HookIn)
+    @api.output(schemas.HookCreated, status_code=201)
+    @api.doc(
+        summary="Subscribe an address to a trigger",
+        description="The same address, event and filters again is the same hook: it answers 200 with the same id.",
+        responses={200: schemas.HOOK_THERE},
+    )
+    def create(json_data: dict[str, Any]) -> Any:
+        options, scope = json_data["options"], json_data["scope"]
+        trigger = gradewire.catalogue.triggers.get(json_data["event"])
+        if trigger is not None:
+            mixed = split(trigger, json_data["filters"])
+            options, scope = mixed[0] | options, mixed[1] | scope
+        hook, fresh = subscribe.create_hook(
+            gradewire, g.owner.account_id, json_data["target_url"], json_data["event"], options, scope, json_data["secret"]
+        )
+        return hook, 201 if fresh else 200
+
+    @api.get("")
+    @api.input(schemas.HookQuery, location="query")
+    @api.output(schemas.HookOut(many=True))
+    @api.doc(summary="Your hooks")
+    def hooks(query_data: dict[str, Any]) -> Any:
+        return subscribe.list_hooks(gradewire, g.owner.account_id, **query_data)
+
+    @api.get("/<hook_id>")
+    @api.output(schemas.HookOut)
+    @api.doc(summary="One hook; 404 once it has ended")
+    def hook(hook_id: str) -> Any:
+        return subscribe.get_hook(gradewire, g.owner.account_id, hook_id)
+
+    @api.delete("/<hook_id>")
+    @api.output({}, status_code=204)
+    @api.doc(summary="Unsubscribe; also fine where it has ended already")
+    def delete(hook_id: str) -> Any:
+        subscribe.delete_hook(gradewire, g.owner.account_id, hook_id)
+        return "", 204
+
+    return api

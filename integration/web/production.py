@@ -1,0 +1,14 @@
+"""For gunicorn: `gunicorn 'integration.web.production:app()'`."""
+
+from __future__ import annotations
+
+from apiflask import APIFlask
+
+from integration import config
+from integration.service.wiring import build
+from integration.web.app import create_app
+
+
+def app() -> APIFlask:
+    """The application with the settings of the environment. What it owes is sent by the workers' sweep."""
+    return create_app(build(config.load()), open_page=False)

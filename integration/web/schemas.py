@@ -1,0 +1,262 @@
+"""What the API takes and gives. Each shape validates, serialises and documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from marshmallow import fields, validate
+
+from integration.domain.payload import described
+
+
+def _text(label: str, text: str = "", **more: Any) -> fields.String:
+    return fields.String(metadata=described(label, text), **more)
+
+
+def _when(label: str, **more: Any) -> fields.String:
+    return fields.String(metadata=described(label, format="date-time"), **more)
+
+
+def _free(label: str, text: str, **more: Any) -> fields.Dict:
+    return fields.Dict(keys=fields.String(), metadata=described(label, text), **more)
+
+
+def _address() -> fields.String:
+    about = described("Address", "Begins with https://", format="uri", minLength=1)
+    return fields.String(required=True, validate=validate.Length(1, 2000), metadata=about)
+
+
+def cursor() -> fields.String:
+    """The header that says where to go on."""
+    return _text("Cursor", "The newest event's id: send it as after_id to get only what came later")
+
+
+class ErrorBody(Schema):
+    """What went wrong."""
+
+    code = _text("Code", "For programs", required=True)
+    message = fields.String(
+        required=True, validate=validate.Length(max=249), metadata=described("Message", "For people: what is wrong, what to do")
+    )
+    field = _text("Field", "The field that is wrong, if it is one", required=True, allow_none=True)
+
+
+class Error(Schema):
+    """Every error."""
+
+    error = fields.Nested(ErrorBody, required=True)
+
+
+class Me(Schema):
+    """Who asks."""
+
+    id = _text("Account ID", required=True)
+    email = _text("E-mail", required=True)
+    key_prefix = _text("Key", "The start of the key that was sent", required=True)
+    plan = _text("Plan", "The Token Metrics plan that is polled with", required=True)
+    sandbox = fields.Boolean(required=True, metadata=described("Sandbox", "True where the market is Gradewire's sandbox"))
+
+
+class TriggerOut(Schema):
+    """A trigger of the catalogue."""
+
+    key = _text("Key", required=True)
+    noun = _text("Noun", required=True)
+    label = _text("Label", required=True)
+    description = _text("Description", required=True)
+    subject = fields.String(required=True, validate=validate.OneOf(["token", "index", "market"]))
+    options = fields.List(_free("Option", "Key, label, help, type, default, choices, unit, min, max"), required=True)
+    scope = fields.List(_free("Scope", "Ways to say who is watched; at most one may be given"), required=True)
+    payload = fields.List(_free("Payload Field", "Key, label, help, type, nullable, unit"), required=True)
+    sources = fields.List(_free("Source", "What is polled for it, how often, and the calls a month that takes"), required=True)
+    sample = _free("Sample", "A made-up event", required=True)
+
+
+class NumberChoice(Schema):
+    """An entry of a dropdown."""
+
+    id = fields.Integer(required=True)
+    name = _text("Name", required=True)
+
+
+class TextChoice(Schema):
+    """An entry of a dropdown."""
+
+    id = _text("ID", required=True)
+    name = _text("Name", required=True)
+
+
+class ListQuery(Schema):
+    """Part of a dropdown."""
+
+    q = fields.String(
+        load_default="", validate=validate.Length(max=100), metadata=described("Search", "Part of a name or symbol")
+    )
+    page = fields.Integer(load_default=0, validate=validate.Range(0, 1000), metadata=described("Page", "From 0; 100 a page"))
+
+
+class HookIn(Schema):
+    """A webhook subscription."""
+
+    target_url = _address()
+    event = _text("Event", "The key of a trigger", required=True)
+    options = _free("Options", "Of the trigger; what is left out has its default", load_default=dict)
+    scope = _free("Scope", "Who is watched; none means any", load_default=dict)
+    filters = _free("Filters", "Options and scope in one, where a tool has one form for both", load_default=dict)
+    secret = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(max=200),
+        metadata=described("Signing Secret", "whsec_ and base64 of 24 to 64 bytes; none makes one"),
+    )
+
+
+class HookQuery(Schema):
+    """Which hooks."""
+
+    target_url = _text("Address", "Only hooks at this address")
+    event = _text("Event", "Only hooks of this trigger")
+
+
+class HookOut(Schema):
+    """A webhook subscription."""
+
+    id = _text("Hook ID", required=True)
+    event = _text("Event", required=True)
+    target_url = _text("Address", required=True)
+    options = _free("Options", "With every default", required=True)
+    scope = _free("Scope", "In canonical form", required=True)
+    status = _text("Status", "active or paused", required=True)
+    reason = _text("Reason", required=True, allow_none=True)
+    created_at = _when("Created At", required=True)
+
+
+class HookCreated(HookOut):
+    """A new webhook subscription; its secret is shown only here."""
+
+    secret = _text("Signing Secret", "Check Standard Webhooks signatures with it", required=True)
+
+
+#: The answer to a POST of a hook that is there already.
+HOOK_THERE: Any = {
+    "description": "It was there already",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/HookCreated"}}},
+}
+CONFLICT = {409: "It contradicts what is already there."}
+
+
+class DestinationIn(Schema):
+    """A way out."""
+
+    channel = _text("Channel", required=True)
+    label = fields.String(load_default="", validate=validate.Length(max=80), metadata=described("Label", "A name of your own"))
+    config = _free("Settings", "What the channel needs", required=True)
+
+
+class DestinationOut(Schema):
+    """A way out; its settings stay hidden but for a hint."""
+
+    id = _text("Destination ID", required=True)
+    channel = _text("Channel", required=True)
+    label = _text("Label", required=True)
+    hint = _text("Hint", required=True)
+    status = _text("Status", "active, paused, or disabled until it is mended", required=True)
+    reason = _text("Reason", required=True, allow_none=True)
+    created_at = _when("Created At", required=True)
+
+
+class DestinationCreated(DestinationOut):
+    """A new way out."""
+
+    secret = _text("Signing Secret", "Of a webhook; shown only here")
+
+
+class TestOut(Schema):
+    """What became of a test send."""
+
+    outcome = _text("Outcome", "delivered, retry or dead", required=True)
+    status = fields.Integer(required=True, allow_none=True, metadata=described("Status", "The receiver's; 0 where none came"))
+    detail = _text("Detail", required=True, allow_none=True)
+
+
+class SubscriptionIn(Schema):
+    """A wish: a rule's events, within a scope, at a destination."""
+
+    trigger = _text("Trigger", "The key of a trigger", required=True)
+    options = _free("Options", "Of the trigger; what is left out has its default", load_default=dict)
+    scope = _free("Scope", "Who is watched; none means any", load_default=dict)
+    destination_id = _text("Destination ID", required=True)
+
+
+class Cost(Schema):
+    """Upstream calls a month."""
+
+    calls_a_month = fields.Integer(required=True, metadata=described("Calls a Month", "What polling for this takes"))
+    added_calls_a_month = fields.Integer(required=True, metadata=described("Added", "Of these, what nobody else causes yet"))
+
+
+class SubscriptionOut(Schema):
+    """A wish."""
+
+    id = _text("Subscription ID", required=True)
+    trigger = _text("Trigger", required=True)
+    options = _free("Options", "With every default", required=True)
+    scope = _free("Scope", "In canonical form", required=True)
+    destination_id = _text("Destination ID", required=True)
+    channel = _text("Channel", required=True)
+    destination = _text("Destination", required=True)
+    status = _text("Status", "active, paused or ended", required=True)
+    reason = _text("Reason", required=True, allow_none=True)
+    created_at = _when("Created At", required=True)
+
+
+class SubscriptionCreated(SubscriptionOut):
+    """A new wish, and what it costs."""
+
+    cost = fields.Nested(Cost, required=True)
+
+
+class DeliveryQuery(Schema):
+    """Which deliveries."""
+
+    state = fields.String(validate=validate.OneOf(["pending", "delivered", "dead"]), metadata=described("State"))
+    subscription_id = _text("Subscription ID")
+    limit = fields.Integer(load_default=100, validate=validate.Range(1, 1000), metadata=described("Limit"))
+    before = fields.Integer(validate=validate.Range(1, 2**53), metadata=described("Before", "The last id of the page before"))
+
+
+class DeliveryOut(Schema):
+    """What is owed to a subscription."""
+
+    id = fields.Integer(required=True)
+    event_id = _text("Event ID", required=True)
+    trigger = _text("Trigger", required=True)
+    subject = _text("Subject", required=True)
+    summary = _text("Summary", required=True)
+    subscription_id = _text("Subscription ID", required=True)
+    destination_id = _text("Destination ID", required=True)
+    channel = _text("Channel", required=True)
+    destination = _text("Destination", required=True)
+    state = fields.String(required=True, validate=validate.OneOf(["pending", "delivered", "dead"]))
+    attempts = fields.Integer(required=True)
+    reason = _text("Reason", required=True, allow_none=True)
+    created_at = _when("Created At", required=True)
+    next_attempt_at = _when("Next Attempt At", required=True, allow_none=True)
+    done_at = _when("Done At", required=True, allow_none=True)
+
+
+class Attempt(Schema):
+    """One try."""
+
+    at = _when("At", required=True)
+    duration_ms = fields.Integer(required=True)
+    status = fields.Integer(required=True)
+    outcome = _text("Outcome", required=True)
+    error = _text("Error", required=True, allow_none=True)
+
+
+class DeliveryWithAttempts(DeliveryOut):
+    """What is owed to a subscription, with every try."""
+
+    made = fields.List(fields.Nested(Attempt), required=True, metadata=described("Attempts Made", "Oldest first"))

@@ -1,0 +1,134 @@
+"""Destinations, subscriptions and deliveries of an account, for every channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import g
+
+from integration.service import overview, subscribe
+from integration.service.wiring import Gradewire
+from integration.web import schemas
+
+
+def destination_routes(gradewire: Gradewire) -> APIBlueprint:
+    """Routes of destinations."""
+    api = APIBlueprint("destinations", __name__, url_prefix="/v1/destinations", tag="Destinations")
+
+    @api.post("")
+    @api.input(schemas.DestinationIn)
+    @api.output(schemas.DestinationCreated, status_code=201)
+    @api.doc(summary="Set up a way out")
+    def create(json_data: dict[str, Any]) -> Any:
+        owner = g.owner.account_id
+        return subscribe.create_destination(gradewire, owner, json_data["channel"], json_data["config"], json_data["label"])
+
+    @api.get("")
+    @api.output(schemas.DestinationOut(many=True))
+    @api.doc(summary="Your destinations")
+    def destinations() -> Any:
+        return subscribe.list_destinations(gradewire, g.owner.account_id)
+
+    @api.get("/<destination_id>")
+    @api.output(schemas.DestinationOut)
+    @api.doc(summary="One destination")
+    def destination(destination_id: str) -> Any:
+        return subscribe.get_destination(gradewire, g.owner.account_id, destination_id)
+
+    @api.delete("/<destination_id>")
+    @api.output({}, status_code=204)
+    @api.doc(summary="Remove a destination with its subscriptions; also fine where it is gone already")
+    def delete(destination_id: str) -> Any:
+        subscribe.delete_destination(gradewire, g.owner.account_id, destination_id)
+        return "", 204
+
+    @api.post("/<destination_id>/pause")
+    @api.output(schemas.DestinationOut)
+    @api.doc(summary="Let its deliveries wait")
+    def pause(destination_id: str) -> Any:
+        return subscribe.set_destination(gradewire, g.owner.account_id, destination_id, "paused")
+
+    @api.post("/<destination_id>/resume")
+    @api.output(schemas.DestinationOut)
+    @api.doc(summary="Go on, also after it was disabled and has been mended")
+    def resume(destination_id: str) -> Any:
+        return subscribe.set_destination(gradewire, g.owner.account_id, destination_id, "active")
+
+    @api.post("/<destination_id>/test")
+    @api.output(schemas.TestOut)
+    @api.doc(summary="Send a made-up event there now, marked as one")
+    def test(destination_id: str) -> Any:
+        return subscribe.test_destination(gradewire, g.owner.account_id, destination_id)
+
+    return api
+
+
+def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
+    """Routes of subscriptions."""
+    api = APIBlueprint("subscriptions", __name__, url_prefix="/v1/subscriptions", tag="Subscriptions")
+
+    @api.post("")
+    @api.input(schemas.SubscriptionIn)
+    @api.output(schemas.SubscriptionCreated, status_code=201)
+    @api.doc(
+        summary="Have a trigger's events sent to a destination, from the next reading on",
+        description="The same wish again is the same subscription.",
+        responses={404: "You have no such destination."},
+    )
+    def create(json_data: dict[str, Any]) -> Any:
+        what = (json_data["trigger"], json_data["options"], json_data["scope"], json_data["destination_id"])
+        return subscribe.create_subscription(gradewire, g.owner.account_id, *what)
+
+    @api.get("")
+    @api.output(schemas.SubscriptionOut(many=True))
+    @api.doc(summary="Your subscriptions")
+    def subscriptions() -> Any:
+        return subscribe.list_subscriptions(gradewire, g.owner.account_id)
+
+    @api.get("/<subscription_id>")
+    @api.output(schemas.SubscriptionOut)
+    @api.doc(summary="One subscription")
+    def subscription(subscription_id: str) -> Any:
+        return subscribe.get_subscription(gradewire, g.owner.account_id, subscription_id)
+
+    @api.delete("/<subscription_id>")
+    @api.output({}, status_code=204)
+    @api.doc(summary="End a subscription; also fine where it has ended already")
+    def delete(subscription_id: str) -> Any:
+        subscribe.delete_subscription(gradewire, g.owner.account_id, subscription_id)
+        return "", 204
+
+    @api.post("/<subscription_id>/pause")
+    @api.output(schemas.SubscriptionOut)
+    @api.doc(summary="Stop telling; what happens meanwhile is not told later", responses=schemas.CONFLICT)
+    def pause(subscription_id: str) -> Any:
+        return subscribe.set_subscription(gradewire, g.owner.account_id, subscription_id, "paused")
+
+    @api.post("/<subscription_id>/resume")
+    @api.output(schemas.SubscriptionOut)
+    @api.doc(summary="Tell again, from the next event on", responses=schemas.CONFLICT)
+    def resume(subscription_id: str) -> Any:
+        return subscribe.set_subscription(gradewire, g.owner.account_id, subscription_id, "active")
+
+    return api
+
+
+def delivery_routes(gradewire: Gradewire) -> APIBlueprint:
+    """Routes of deliveries."""
+    api = APIBlueprint("deliveries", __name__, url_prefix="/v1/deliveries", tag="Deliveries")
+
+    @api.get("")
+    @api.input(schemas.DeliveryQuery, location="query")
+    @api.output(schemas.DeliveryOut(many=True))
+    @api.doc(summary="What you are owed, newest first")
+    def deliveries(query_data: dict[str, Any]) -> Any:
+        return overview.list_deliveries(gradewire, g.owner.account_id, **query_data)
+
+    @api.get("/<int:delivery_id>")
+    @api.output(schemas.DeliveryWithAttempts)
+    @api.doc(summary="One delivery with every attempt")
+    def delivery(delivery_id: int) -> Any:
+        return overview.get_delivery(gradewire, g.owner.account_id, delivery_id)
+
+    return api

@@ -1,0 +1,195 @@
+"""A Gradewire over a real database and a market that stands still until it is told to move on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, select
+
+from integration.config import Settings, load
+from integration.domain.retry import DAY
+from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
+from integration.service import accounts, feeds, subscribe
+from integration.service.evaluate import Catalogue
+from integration.service.observe import Observed, observe, observe_due
+from integration.service.wiring import Gradewire, build, wall_clock
+from integration.store.database import Database
+from integration.store.tables import event, reading
+from integration.tokenmetrics import TokenMetrics
+
+DATA = Path(__file__).parents[1].parent / "shared" / "data"
+KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+
+def prices() -> Path:
+    """The folder of real daily prices; absent: skip by name, but fail in CI."""
+    folder = DATA / "prices" / "daily"
+    if not folder.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail("../shared/data/prices/daily is absent, and CI must have it")
+        pytest.skip("../shared/data/prices/daily is absent")
+    return folder
+
+
+@dataclass
+class Wall:
+    """A wall clock that moves only when it is told to."""
+
+    ms: int = field(default_factory=wall_clock)
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+@dataclass
+class Town:
+    """A Gradewire, the sandbox it polls, and an account `ada`.
+
+    A wall clock of the tests moves with the market, a day for a day; beside the real one, the market jumps.
+    """
+
+    gradewire: Gradewire
+    running: RunningSandbox
+    wall: Callable[[], int]
+    account: str = ""
+
+    def __post_init__(self) -> None:
+        self.account = self.account_of("ada@example.com")
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.gradewire.catalogue
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """Upstream calls so far, by endpoint."""
+        found: dict[str, int] = self.running.sandbox.calls.report(SANDBOX_KEY)["endpoints"]
+        return found
+
+    def account_of(self, email: str) -> str:
+        return str(accounts.authenticate(self.gradewire, accounts.create_key(self.gradewire, email)).account_id)
+
+    def pass_days(self, days: float = 1) -> None:
+        """Let market and wall go on."""
+        clock = self.running.sandbox.clock
+        clock.step(days)
+        if isinstance(self.wall, Wall):
+            self.wall.ms += round(days * DAY)
+        else:
+            here = self.gradewire
+            here.settings = here.settings.replace(market_start=clock.now(), market_anchor=here.now())
+            del here.__dict__["clock"]
+
+    def poll(self, source: str, *, again: bool = False) -> list[Observed]:
+        """Whatever of a source is due."""
+        if again:
+            return [observe(self.gradewire, self.catalogue.sources[source], again=True)]
+        return observe_due(self.gradewire, self.catalogue.sources[source])
+
+    def poll_one(self, source: str) -> Observed:
+        (only,) = self.poll(source)
+        return only
+
+    def poll_all(self) -> list[Observed]:
+        return [ended for source in self.catalogue.sources for ended in self.poll(source)]
+
+    def fault(self, kind: str, endpoint: str = "*", times: int | None = None, value: float | None = None) -> None:
+        self.running.sandbox.faults.add(kind, endpoint, times, value=value)
+
+    def mend(self) -> None:
+        self.running.sandbox.faults.clear()
+
+    def feed(self, trigger: str, scope: Mapping[str, Any] | None = None, account: str = "", **options: Any) -> list[Any]:
+        """A feed's events, newest first, decoded."""
+        window = feeds.Window(limit=10_000)
+        found = feeds.read(self.gradewire, account or self.account, trigger, options, scope or {}, window)
+        return [json.loads(text) for text in found]
+
+    def subscribed(self, trigger: str, scope: Mapping[str, Any] | None = None, account: str = "", **options: Any) -> str:
+        """A subscription of the account, at a new webhook destination; its id."""
+        owner = account or self.account
+        place = subscribe.create_destination(self.gradewire, owner, "webhook", {"url": "http://127.0.0.1:9/"})
+        made = subscribe.create_subscription(self.gradewire, owner, trigger, options, scope or {}, place["id"])
+        return str(made["id"])
+
+    def rows(self, table: Table, *where: Any) -> list[Any]:
+        with self.gradewire.database.read() as connection:
+            return list(connection.execute(select(table).where(*where)))
+
+    def events(self) -> list[Any]:
+        with self.gradewire.database.read() as connection:
+            return list(connection.execute(select(event).order_by(event.c.seq)))
+
+    def contents(self) -> tuple[list[Any], list[Any]]:
+        """Everything that a poll may change: readings and events."""
+        order = (reading.c.source, reading.c.subject, reading.c.as_of, reading.c.version)
+        with self.gradewire.database.read() as connection:
+            return list(connection.execute(select(reading).order_by(*order))), self.events()
+
+    def worker(self) -> Gradewire:
+        """A second worker on the same database, with a clock and client of its own."""
+        return made(self.gradewire.settings, self.wall)
+
+
+def made(settings: Settings, wall: Callable[[], int]) -> Gradewire:
+    """A Gradewire whose waits for upstream let the tests' clock go on instead."""
+    gradewire = build(settings, now=wall)
+
+    def sleep(seconds: float) -> None:
+        if isinstance(wall, Wall):
+            wall.ms += round(seconds * 1000)
+        else:
+            time.sleep(seconds)
+
+    gradewire.__dict__["client"] = TokenMetrics(
+        session=gradewire._session,
+        base_url=settings["tokenmetrics_url"],
+        version=settings["tokenmetrics_version"],
+        key=settings["sandbox_key"],
+        budget=gradewire.budget,
+        record_call=gradewire._record_call,
+        now=wall,
+        sleep=sleep,
+    )
+    return gradewire
+
+
+@contextmanager
+def town(
+    database: Database, tmp_path: Path, *, sandbox: SandboxSettings | None = None, real_time: bool = False, **settings: Any
+) -> Iterator[Town]:
+    """A market that stands still, and a Gradewire that looks at it, by the tests' clock or the real one."""
+    with RunningSandbox(sandbox or quiet()) as running:
+        wall: Callable[[], int] = wall_clock if real_time else Wall()
+        chosen = {
+            "data": tmp_path,
+            "database_url": database.url.render_as_string(hide_password=False),
+            "secret_key": KEY,
+            "plan": "vip",
+            "calls_per_minute": 1_000_000,
+            "tokenmetrics_url": running.url,
+            "sandbox_key": SANDBOX_KEY,
+            "market_start": running.sandbox.clock.now(),
+            "market_anchor": wall(),
+            "allow_private": True,
+            **settings,
+        }
+        gradewire = made(load({}).replace(**chosen), wall)
+        try:
+            yield Town(gradewire, running, wall)
+        finally:
+            gradewire.close()
+
+
+def quiet(**settings: Any) -> SandboxSettings:
+    """A paused market without nulls, and a plan that tests do not reach the end of."""
+    chosen = {"tokens": 40, "plan": "vip", "paused": True, "nulls": False, "calls_per_minute": 1_000_000}
+    return SandboxSettings(**{**chosen, **settings})

@@ -1,0 +1,211 @@
+"""Membership of an index's top against the plain reference, and examples of rule 10."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from integration.domain.history import History
+from integration.triggers.index_ranking import TRIGGER
+from tests.triggers.logs import DAY, SOURCES, cut, history_of, loaded, plain
+from tests.triggers.reference import HOUR, quiet, turn_at
+
+Holding = tuple[str, float, float | None]
+Snapshots = Sequence[tuple[int, Sequence[Holding] | None]]
+NOWHERE = 10_000
+
+
+def text(holdings: Sequence[Holding] | None) -> str | None:
+    if holdings is None:
+        return None
+    rows = [
+        {"token_id": ord(symbol), "name": f"Coin {symbol}", "symbol": symbol, "weight": weight, "market_cap": cap}
+        for symbol, weight, cap in holdings
+    ]
+    return json.dumps({"holdings": rows})
+
+
+def history(snapshots: Snapshots, cadence: int = DAY) -> History:
+    readings: list[tuple[int, Any]] = [(time, {} if holdings is None else text(holdings)) for time, holdings in snapshots]
+    return history_of(SOURCES["indices_holdings"], TRIGGER, readings, cadence)
+
+
+def order(symbols: str) -> list[Holding]:
+    """Holdings from a string, the heaviest first."""
+    return [(symbol, round(1 - place / 100, 2), None) for place, symbol in enumerate(symbols)]
+
+
+def fired(asked: Mapping[str, Any], *snapshots: str | Sequence[Holding] | None) -> dict[int, tuple[str, str]]:
+    """(entered, left) by day, of one snapshot a day."""
+    return {day: (f["entered_symbols"], f["left_symbols"]) for day, f in fields_of(asked, *snapshots).items()}
+
+
+def fields_of(asked: Mapping[str, Any], *snapshots: str | Sequence[Holding] | None) -> dict[int, dict[str, Any]]:
+    options = loaded(TRIGGER, asked)
+    days = [(day * DAY, order(s) if isinstance(s, str) else s) for day, s in enumerate(snapshots)]
+    return {firing.as_of // DAY: dict(firing.fields) for firing in TRIGGER.scan(history(days), options)}
+
+
+def ranks_of(holdings: Sequence[Holding]) -> dict[str, int]:
+    """Weight descending, market cap descending, token id."""
+    best_first = sorted(holdings, key=lambda h: ord(h[0]))
+    best_first.sort(key=lambda h: h[2] or 0, reverse=True)
+    best_first.sort(key=lambda h: h[1], reverse=True)
+    return {symbol: place for place, (symbol, _, _) in enumerate(best_first, 1)}
+
+
+def expected(snapshots: Snapshots, cadence: int, options: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
+    complete = [(time, ranks_of(holdings)) for time, holdings in snapshots if holdings]
+    top, buffer = options["top"], options["exit_buffer"]
+    happened: dict[int, tuple[list[Any], list[Any]]] = {}
+    for symbol in sorted({symbol for _, ranks in complete for symbol in ranks}):
+        seen = [(time, float(ranks.get(symbol, NOWHERE))) for time, ranks in complete]
+
+        def side(rank: float) -> int:
+            return 1 if rank <= top else (-1 if rank > top + buffer else 0)
+
+        turns = [turn_at(seen, at, cadence, options["min_observations"], side, unsure=-1) for at in range(len(seen))]
+        crossings = [at for at, turn in enumerate(turns) if turn]
+        for turn in filter(None, turns):
+            wanted = options["moves"] in ("both", "enter" if turn.side > 0 else "leave")
+            if wanted and not quiet(seen, crossings, turn.at, round(options["cooldown_hours"] * HOUR)):
+                entered, left = happened.setdefault(complete[turn.at][0], ([], []))
+                (entered if turn.side > 0 else left).append((symbol, seen[turn.before][1], seen[turn.at][1]))
+    return [(time, sorted(entered), sorted(left)) for time, (entered, left) in sorted(happened.items())]
+
+
+def found(snapshots: Snapshots, cadence: int, options: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
+    def moved(rows: Any) -> list[Any]:
+        return sorted((r["symbol"], r["previous_rank"] or NOWHERE, r["rank"] or NOWHERE) for r in rows)
+
+    firings = TRIGGER.scan(history(snapshots, cadence), options)
+    return [(f.as_of, moved(f.fields["entered"]), moved(f.fields["left"])) for f in firings]
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[Snapshots, int, dict[str, Any]]:
+    asked = {
+        "top": draw(st.sampled_from([1, 2, 3, 4])),
+        "exit_buffer": draw(st.sampled_from([0, 1, 2])),
+        "moves": draw(st.sampled_from(["enter", "leave", "both", "both"])),
+        "min_observations": draw(st.sampled_from([1, 1, 2, 3])),
+        "cooldown_hours": draw(st.sampled_from([0.0, 6.0, 25.0, 100.0, 720.0])),
+    }
+    holding = st.tuples(st.sampled_from("abcdef"), st.sampled_from([0.1, 0.2, 0.3]), st.sampled_from([None, 0.0, 5.0, 6.0]))
+    snapshot = st.lists(holding, min_size=1, max_size=6, unique_by=lambda h: h[0])
+    seen = st.sampled_from([*draw(st.lists(snapshot, min_size=2, max_size=5)), None])
+    cadence = draw(st.sampled_from([DAY, DAY, 10 * DAY]))
+    step = st.sampled_from([(1, 10)] * 8 + [(1, 1), (1, 20), (1, 21), (1, 26), (1, 30), (1, 31), (35, 10), (36, 10)])
+    snapshots, time = [], 0
+    for (stays, tenths), holdings in draw(st.lists(st.tuples(step, seen), max_size=20)):
+        for again in range(stays if cadence > DAY else 1):
+            time += (10 if again else tenths) * cadence // 10
+            snapshots.append((time, holdings))
+    return snapshots, cadence, loaded(TRIGGER, asked)
+
+
+@settings(max_examples=300, deadline=None)
+@given(question=questions())
+def test_moves_are_those_of_the_rules_read_plainly(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
+    snapshots, cadence, options = question
+    assert found(snapshots, cadence, options) == expected(snapshots, cadence, options)
+
+
+@settings(max_examples=100, deadline=None)
+@given(question=questions())
+def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
+    snapshots, cadence, options = question
+    past = history(snapshots, cadence)
+    reach = TRIGGER.lookback(options).total(past.max_gap)
+    whole = plain(TRIGGER.scan(past, options))
+    for start in range(1, len(past.as_of)):
+        untouched = past.as_of[start - 1] + reach
+        shorter = plain(TRIGGER.scan(cut(past, start), options))
+        assert [f for f in shorter if f[0] > untouched] == [f for f in whole if f[0] > untouched]
+
+
+@settings(max_examples=100, deadline=None)
+@given(question=questions(), data=st.data())
+def test_the_order_of_rows_in_a_snapshot_does_not_matter(
+    question: tuple[Snapshots, int, dict[str, Any]], data: st.DataObject
+) -> None:
+    snapshots, cadence, options = question
+    shuffled = [(time, holdings and data.draw(st.permutations(holdings))) for time, holdings in snapshots]
+    assert plain(TRIGGER.scan(history(shuffled, cadence), options)) == plain(TRIGGER.scan(history(snapshots, cadence), options))
+
+
+def test_rule_10_ties_go_by_market_cap_then_token_id() -> None:
+    apart = [("a", 0.5, 1.0), ("b", 0.3, 1.0), ("c", 0.2, 1.0)]
+    by_cap = [("a", 0.4, 1.0), ("b", 0.3, 1.0), ("c", 0.3, 2.0)]
+    by_id = [("a", 0.4, 1.0), ("c", 0.3, 1.0), ("b", 0.3, 1.0)]
+    no_cap = [("a", 0.4, 1.0), ("b", 0.3, None), ("c", 0.3, 0.1)]
+    asked = {"top": 2, "exit_buffer": 0}
+    assert fired(asked, apart, by_cap) == {1: ("c", "b")}
+    assert fired(asked, apart, by_id) == {}
+    assert fired(asked, apart, no_cap) == {1: ("c", "b")}
+
+
+@pytest.mark.parametrize(("top", "buffer"), [(1, 1), (10, 1), (20, 2), (50, 5), (100, 10)])
+def test_rule_10_the_default_buffer_is_ten_percent_and_at_least_one(top: int, buffer: int) -> None:
+    assert loaded(TRIGGER, {"top": top})["exit_buffer"] == buffer
+
+
+def test_rule_10_a_token_is_in_at_rank_n_and_out_only_past_the_buffer() -> None:
+    assert fired({"top": 2, "exit_buffer": 1}, "abcd", "acbd", "acdb") == {1: ("c", ""), 2: ("", "b")}
+    assert fired({"top": 2, "exit_buffer": 2}, "abcde", "cdabe", "abcde") == {1: ("c, d", "")}
+
+
+def test_rule_10_leaving_and_returning_within_the_buffer_tells_nothing_about_the_token() -> None:
+    assert fired({"top": 2, "exit_buffer": 1}, "abcd", "acbd", "abcd", "acbd") == {1: ("c", "")}
+
+
+def test_rule_10_a_token_first_seen_in_the_buffer_was_not_in_the_top() -> None:
+    assert fired({"top": 2, "exit_buffer": 1}, "abcd", "acbd") == {1: ("c", "")}
+    assert fired({"top": 2, "exit_buffer": 2}, "abcd", "abdc", "ab") == {}
+
+
+def test_rule_10_and_4_a_token_first_seen_in_the_buffer_needs_confirmation_to_enter() -> None:
+    asked = {"top": 2, "exit_buffer": 1, "min_observations": 2}
+    assert fired(asked, "abcd", "acbd", "abcd", "abdc", "abdc") == {}
+    assert fired(asked, "abcd", "acbd", "abcd", "acbd", "acbd") == {4: ("c", "")}
+
+
+def test_rule_10_an_incomplete_snapshot_removes_nobody() -> None:
+    assert fired({"top": 2}, "abcd", None, "abcd") == {}
+    assert fired({"top": 2}, "abcd", None, "cdab") == {2: ("c, d", "b")}
+
+
+def test_rule_10_one_event_holds_all_moves_of_a_snapshot() -> None:
+    fields = fields_of({"top": 3, "exit_buffer": 0}, "abcdef", "defabc")[1]
+    assert (fields["entered_symbols"], fields["left_symbols"]) == ("d, e, f", "a, b, c")
+    assert [row["rank"] for row in fields["entered"]] == [1, 2, 3]
+    assert [row["previous_rank"] for row in fields["left"]] == [1, 2, 3]
+    assert (fields["top_1_symbol"], fields["top_1_weight"]) == ("d", 1.0)
+
+
+def test_rule_4_one_that_was_sold_keeps_its_name_and_rank_until_that_is_confirmed() -> None:
+    asked = {"top": 2, "min_observations": 3}
+    (row,) = fields_of(asked, "abcd", "bcd", "bcd", "bcd")[3]["left"]
+    assert row == {"token_id": 97, "name": "Coin a", "symbol": "a", "rank": None, "previous_rank": 1, "weight": None}
+
+
+def test_rule_4_a_confirmed_entry_names_the_rank_it_came_from() -> None:
+    asked = {"top": 2, "min_observations": 2, "exit_buffer": 0}
+    (row,) = fields_of(asked, "abcd", "adbc", "adbc")[2]["entered"]
+    assert (row["symbol"], row["rank"], row["previous_rank"]) == ("d", 2, 4)
+
+
+def test_rule_5_tokens_cool_down_one_by_one() -> None:
+    asked = {"top": 2, "exit_buffer": 0, "cooldown_hours": 30}
+    assert fired(asked, "abcd", "acbd", "abcd") == {1: ("c", "b")}
+    assert fired(asked, "abcd", "acbd", "adbc") == {1: ("c", "b"), 2: ("d", "")}
+
+
+def test_rule_3_the_first_snapshot_tells_nothing_nor_does_the_first_after_too_long_a_silence() -> None:
+    assert fired({"top": 2}, "abcd", None, None, None, "dcba") == {}
+    assert fired({"top": 2}, "abcd", None, None, "dcba") == {3: ("d, c", "a")}
