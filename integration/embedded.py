@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import threading
 import warnings
@@ -40,6 +41,8 @@ class Demo:
 
 def run(settings: Settings, console: Console) -> None:
     """Start and serve until Ctrl-C or SIGTERM; then stop cleanly. Raises GradewireError where it cannot start."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _end)  # until the worker, once it runs, puts its own in place
     listener = _listen(settings["host"], settings["port"])
     Path(settings["data"]).mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -56,6 +59,10 @@ def run(settings: Settings, console: Console) -> None:
         _tell(console, settings, demo)
         _work(gradewire)
         console.print("Stopping …")
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -69,6 +69,14 @@ def stop(running: Running, with_signal: signal.Signals) -> int:
     return running.process.wait(20)
 
 
+def close(running: Running) -> None:
+    if running.process.poll() is None:
+        running.process.kill()
+        running.process.wait(10)
+    assert running.process.stdout is not None
+    running.process.stdout.close()
+
+
 def eventually(look: Callable[[], Thing | None], within: float = 60) -> Thing:
     until = time.monotonic() + within
     while time.monotonic() < until:
@@ -83,9 +91,7 @@ def eventually(look: Callable[[], Thing | None], within: float = 60) -> Thing:
 def running(tmp_path: Path) -> Iterator[Running]:
     here = start(tmp_path / "data", "--day", "1s", "--tokens", "80")
     yield here
-    if here.process.poll() is None:
-        here.process.kill()
-        here.process.wait(10)
+    close(here)
 
 
 def test_feed_webhook_and_mail_tell_the_same_events_by_the_same_ids(running: Running) -> None:
@@ -93,7 +99,8 @@ def test_feed_webhook_and_mail_tell_the_same_events_by_the_same_ids(running: Run
         feed = {event["id"] for event in running.get("/v1/triggers/sharpe_threshold", limit=1000).json()}
         database = running.database()
         with database.read() as connection:
-            hooks = {r.webhook_id for r in connection.execute(select(inbox_hook)) if r.verified and json.loads(r.body)["id"] == r.webhook_id}
+            got = [row for row in connection.execute(select(inbox_hook)) if row.verified]
+            hooks = {row.webhook_id for row in got if json.loads(row.body)["id"] == row.webhook_id}
             mails = {r.message_id.partition(".")[0] for r in connection.execute(select(inbox_mail))}
         database.close()
         common = feed & hooks & mails
@@ -131,12 +138,12 @@ def test_started_again_it_keeps_key_and_events_and_the_market_goes_on(running: R
     again = start(running.data, "--day", "1s", "--tokens", "80")
     try:
         assert again.key == running.key
-        after = eventually(
-            lambda: next((e["as_of"] for e in again.get("/v1/triggers/grade_changed", limit=1).json() if e["as_of"] > before), None)
-        )
+        feed = "/v1/triggers/grade_changed"
+        after = eventually(lambda: next((e["as_of"] for e in again.get(feed, limit=1).json() if e["as_of"] > before), None))
         assert after > before
-    finally:
         assert stop(again, signal.SIGTERM) == 0
+    finally:
+        close(again)
 
 
 def test_a_taken_port_is_named_with_the_remedy(running: Running) -> None:
