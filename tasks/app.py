@@ -37,7 +37,7 @@ def configure(app: Celery, settings: Settings) -> Celery:
     embedded = not settings["redis_url"]
     transport = {"polling_interval": 0.01} if embedded else {"max_connections": 300, "visibility_timeout": 3_600}
     app.conf.update(
-        broker_url="memory://" if embedded else settings["redis_url"],
+        broker_url="memory://localhost//" if embedded else settings["redis_url"],
         broker_transport_options=transport,
         broker_connection_retry_on_startup=True,
         task_ignore_result=True,

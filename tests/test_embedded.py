@@ -124,7 +124,7 @@ def test_it_stops_cleanly(running: Running, with_signal: signal.Signals) -> None
     eventually(lambda: running.get("/v1/me").ok)
     assert stop(running, with_signal) == 0
     rest = running.process.stdout.read() if running.process.stdout else ""
-    assert "Traceback" not in (rest or "")
+    assert "Traceback" not in (rest or ""), rest
     assert not (running.data / "running.json").exists()
 
 

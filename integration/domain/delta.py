@@ -116,8 +116,6 @@ def crossings(
             continue
         at = run.confirmed
         first = max(breaks[bisect_right(breaks, at) - 1], bisect_left(times, times[at] - MEMORY))
-        if run.start < first:
-            continue
         previous = _side_before(runs, number, first, assumed if each[first] == 0 else None)
         if previous is not None and previous != run.side:
             before = next(p for p in range(run.start - 1, -1, -1) if each[p] != run.side)
@@ -132,7 +130,7 @@ def _side_before(runs: Sequence[Run], number: int, first: int, initial: int | No
         run = runs[earlier]
         if run.end < first:
             break
-        if run.start >= first and run.confirmed is not None:
+        if run.confirmed is not None:
             return run.side
         seen = run.side
     return seen if initial is None else initial

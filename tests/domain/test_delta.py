@@ -200,7 +200,9 @@ def test_rule_5_silent_ones_are_counted_for_thirty_days_inclusive() -> None:
 # -- rule 6: silence ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("days", "expected"), [([0, 3], [1]), ([0, 3.0001], []), ([0, 3.0001, 4], []), ([0, 1, 4], [1])])
+@pytest.mark.parametrize(
+    ("days", "expected"), [([0, 3], [1]), ([0, 3 + 1 / DAY], []), ([0, 3 + 1 / DAY, 4], []), ([0, 1, 4], [1])]
+)
 def test_rule_6_a_crossing_spans_at_most_max_gap(days: list[float], expected: list[int]) -> None:
     assert [c.at for c in crossed([-1, 1, 1][: len(days)], days=days)] == expected
 

@@ -29,4 +29,4 @@ def test_redis_is_the_broker_where_it_is_set() -> None:
         assert app.conf.broker_transport_options["max_connections"] >= 100
     finally:
         configure(app, load({}))
-    assert kept == app.conf.broker_url == "memory://"
+    assert kept == app.conf.broker_url == "memory://localhost//"

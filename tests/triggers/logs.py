@@ -78,3 +78,15 @@ def cut_log(log: Log, stop: int) -> Log:
 def plain(firings: Sequence[Firing]) -> list[tuple[int, dict[str, Any]]]:
     """Firings as data that compares and prints well."""
     return [(firing.as_of, dict(firing.fields)) for firing in firings]
+
+
+def assert_nothing_older_than_the_lookback_matters(trigger: Trigger, history: History, options: Mapping[str, Any]) -> None:
+    """Cut the head off at each reading: what looks back less far than the cut must fire the same, payload included."""
+    reach = trigger.lookback(options).total(history.max_gap)
+    whole = plain(trigger.scan(history, options))
+    for start in range(1, len(history.as_of)):
+        untouched = history.as_of[start - 1] + reach
+        if untouched >= history.as_of[-1]:
+            break
+        shorter = plain(trigger.scan(cut(history, start), options))
+        assert [f for f in shorter if f[0] > untouched] == [f for f in whole if f[0] > untouched]

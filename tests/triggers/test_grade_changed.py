@@ -12,7 +12,7 @@ from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.grade_changed import TRIGGER
-from tests.triggers.logs import DAY, SOURCES, cut, history_of, loaded, plain
+from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded, plain
 from tests.triggers.reference import HOUR, Observation, Turn, decimal, observations, side_above, side_below, told, turn_at
 
 Readings = Sequence[tuple[int, float | None]]
@@ -133,13 +133,7 @@ def test_firings_are_those_of_the_rules_read_plainly(question: tuple[Any, int, d
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question
-    past = history(readings, cadence)
-    reach = TRIGGER.lookback(options).total(past.max_gap)
-    whole = plain(TRIGGER.scan(past, options))
-    for start in range(1, len(past.as_of)):
-        untouched = past.as_of[start - 1] + reach
-        shorter = plain(TRIGGER.scan(cut(past, start), options))
-        assert [f for f in shorter if f[0] > untouched] == [f for f in whole if f[0] > untouched]
+    assert_nothing_older_than_the_lookback_matters(TRIGGER, history(readings, cadence), options)
 
 
 @settings(max_examples=300, deadline=None)
@@ -232,3 +226,11 @@ def test_no_grade_can_be_bullish_and_bearish(band: float) -> None:
 @pytest.mark.parametrize(("grade", "source"), [("trader", "trader_grades"), ("investor", "investor_grades"), ("tm", "tm_grade")])
 def test_each_grade_comes_from_its_own_source(grade: str, source: str) -> None:
     assert TRIGGER.sources(loaded(TRIGGER, {"grade": grade})) == (source,)
+
+
+def test_a_move_reaches_back_two_windows_of_readings_however_far_apart() -> None:
+    options = loaded(TRIGGER, {"window": 15})
+    past = history([(month * 30 * DAY, grade) for month, grade in enumerate([40, *[50] * 28, 60])], 10 * DAY)
+    assert [firing.as_of // (30 * DAY) for firing in TRIGGER.scan(past, options)] == [15]
+    assert_nothing_older_than_the_lookback_matters(TRIGGER, past, options)
+    assert TRIGGER.lookback(options).total(past.max_gap) >= 29 * 30 * DAY

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from integration.domain.history import History
 from integration.triggers.index_ranking import TRIGGER
-from tests.triggers.logs import DAY, SOURCES, cut, history_of, loaded, plain
+from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded, plain
 from tests.triggers.reference import HOUR, quiet, turn_at
 
 Holding = tuple[str, float, float | None]
@@ -120,13 +120,7 @@ def test_moves_are_those_of_the_rules_read_plainly(question: tuple[Snapshots, in
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
     snapshots, cadence, options = question
-    past = history(snapshots, cadence)
-    reach = TRIGGER.lookback(options).total(past.max_gap)
-    whole = plain(TRIGGER.scan(past, options))
-    for start in range(1, len(past.as_of)):
-        untouched = past.as_of[start - 1] + reach
-        shorter = plain(TRIGGER.scan(cut(past, start), options))
-        assert [f for f in shorter if f[0] > untouched] == [f for f in whole if f[0] > untouched]
+    assert_nothing_older_than_the_lookback_matters(TRIGGER, history(snapshots, cadence), options)
 
 
 @settings(max_examples=100, deadline=None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from integration.domain.catalogue import Trigger
 from integration.domain.delta import MAX_COOLDOWN
 from integration.triggers import load
-from tests.triggers.logs import DAY, cut, history_of, loaded, plain, source_of
+from tests.triggers.logs import DAY, assert_nothing_older_than_the_lookback_matters, cut, history_of, loaded, plain, source_of
 from tests.triggers.strategies import rules_with_history
 
 TRIGGERS = load()
@@ -36,14 +36,7 @@ def test_the_firings_of_a_prefix_are_a_prefix_of_the_firings(trigger: Trigger, d
 @given(data=st.data())
 def test_nothing_older_than_the_lookback_influences_a_firing(trigger: Trigger, data: st.DataObject) -> None:
     options, history = data.draw(rules_with_history(trigger))
-    reach = trigger.lookback(options).total(history.max_gap)
-    whole = plain(trigger.scan(history, options))
-    for start in range(1, len(history.as_of)):
-        untouched = history.as_of[start - 1] + reach
-        if untouched >= history.as_of[-1]:
-            break
-        shorter = plain(trigger.scan(cut(history, start), options))
-        assert [f for f in shorter if f[0] > untouched] == [f for f in whole if f[0] > untouched]
+    assert_nothing_older_than_the_lookback_matters(trigger, history, options)
 
 
 @EVERY

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from integration.domain.history import History
 from integration.domain.payload import iso
 from integration.triggers.sharpe_threshold import TRIGGER
-from tests.triggers.logs import DAY, SOURCES, cut, history_of, loaded, plain
+from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded
 from tests.triggers.reference import HOUR, observations, side_above, side_below, told, turn_at
 
 Readings = Sequence[tuple[int, float | None]]
@@ -96,13 +96,7 @@ def test_firings_are_those_of_the_rules_read_plainly(question: tuple[Any, int, d
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question
-    past = history(readings, cadence)
-    reach = TRIGGER.lookback(options).total(past.max_gap)
-    whole = plain(TRIGGER.scan(past, options))
-    for start in range(1, len(past.as_of)):
-        untouched = past.as_of[start - 1] + reach
-        shorter = plain(TRIGGER.scan(cut(past, start), options))
-        assert [f for f in shorter if f[0] > untouched] == [f for f in whole if f[0] > untouched]
+    assert_nothing_older_than_the_lookback_matters(TRIGGER, history(readings, cadence), options)
 
 
 @settings(max_examples=300, deadline=None)
@@ -189,3 +183,14 @@ def test_silent_crossings_are_counted_for_thirty_days() -> None:
     for quiet, counted in ((29, 1), (30, 0)):
         told_fields = fired(asked, 0.5, 1.5, 0.5, *[0.5] * quiet, 1.5)
         assert told_fields[3 + quiet]["suppressed_count"] == counted
+
+
+def test_a_firing_reaches_back_through_its_count_its_cooldown_and_the_memory_of_a_side() -> None:
+    """Crossed after a year in the band, back while that cools down, and up again thirty days later: the count needs it all."""
+    options = loaded(TRIGGER, {"cooldown_hours": 720})
+    values = [0.5, *[0.97] * 359, *[1.5] * 29, *[0.5] * 30, 1.5]
+    past = history([(day * DAY, value) for day, value in enumerate(values)])
+    first, last = TRIGGER.scan(past, options)
+    assert (first.as_of // DAY, last.as_of // DAY, last.fields["suppressed_count"]) == (360, 419, 1)
+    assert_nothing_older_than_the_lookback_matters(TRIGGER, past, options)
+    assert 419 * DAY <= TRIGGER.lookback(options).total(past.max_gap) < 430 * DAY
