@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,8 +19,9 @@ import pytest
 import requests
 from sqlalchemy import select
 
+from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
 from integration.store.database import Database
-from integration.store.tables import inbox_hook, inbox_mail
+from integration.store.tables import inbox_hook, inbox_mail, poll
 from tests.servers import free_port
 
 Thing = TypeVar("Thing")
@@ -166,3 +168,28 @@ def test_no_key_or_secret_is_printed_but_the_one_for_the_newcomer(running: Runni
     assert running.told.count("gw_live_") == running.told.count(running.key)
     assert (running.data / "secret.key").stat().st_mode & 0o077 == 0
     assert (running.data / "sandbox.key").stat().st_mode & 0o077 == 0
+
+
+def test_with_a_key_the_same_command_polls_token_metrics(tmp_path: Path) -> None:
+    today = datetime.now(UTC).date()
+    with RunningSandbox(SandboxSettings(tokens=40, start=today, plan="advanced")) as upstream:
+        environment = {"TOKENMETRICS_API_KEY": SANDBOX_KEY, "TOKENMETRICS_URL": upstream.url, "GRADEWIRE_PLAN": "advanced"}
+        here = start(tmp_path / "data", **environment)
+        try:
+
+            def polled() -> set[str] | None:
+                database = Database(f"sqlite:///{here.data / 'gradewire.db'}")
+                with database.read() as connection:
+                    done = set(connection.scalars(select(poll.c.source).where(poll.c.status == "done")))
+                database.close()
+                return done if {"tokens", "quantmetrics", "trader_grades", "indices"} <= done else None
+
+            eventually(polled)
+            assert "Token Metrics" in here.told
+            assert "sandbox" not in here.told
+            assert SANDBOX_KEY not in here.told
+            assert here.get("/v1/me").json()["sandbox"] is False
+            assert not (here.data / "sandbox.db").exists()
+            assert stop(here, signal.SIGINT) == 0
+        finally:
+            close(here)

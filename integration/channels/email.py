@@ -16,7 +16,6 @@ from integration.channels._settings import stripped
 from integration.domain.catalogue import Channel
 from integration.domain.message import Dead, Delivered, Limits, Mail, Message, Reply, Retry, Verdict
 from integration.domain.payload import described
-from integration.domain.retry import HOUR
 
 LIMITS = Limits(characters=2000, extra={"subject": 150})
 #: The server does not accept this sender or its password: no other mail will do better.
@@ -110,5 +109,4 @@ CHANNEL = Channel(
     verdict=verdict,
     hint=hint,
     limits=LIMITS,
-    max_notice_age=24 * HOUR,
 )

@@ -21,7 +21,6 @@ from integration.channels._settings import private_allowed, stripped, validate_u
 from integration.domain.catalogue import Channel
 from integration.domain.message import Dead, Delivered, HttpRequest, Limits, Message, Reply, Retry, Verdict
 from integration.domain.payload import described
-from integration.domain.retry import HOUR
 
 BASE_URL = "https://sheets.googleapis.com"
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
@@ -241,7 +240,6 @@ CHANNEL = Channel(
     verdict=verdict,
     hint=hint,
     limits=LIMITS,
-    max_notice_age=72 * HOUR,
     prepare=prepare,
     probe=probe,
     absent=absent,

@@ -173,7 +173,6 @@ class Channel:
     verdict: Callable[[Reply], Verdict]
     hint: Callable[[Mapping[str, Any]], str]
     limits: Limits = field(default_factory=Limits)
-    max_notice_age: int = 6 * 3_600_000
     prepare: Callable[[Mapping[str, Any]], HttpRequest] | None = None
     probe: Callable[[Sequence[Message], Mapping[str, Any]], HttpRequest] | None = None
     absent: Callable[[Reply, Sequence[Message]], list[Message]] | None = None

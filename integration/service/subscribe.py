@@ -16,6 +16,7 @@ from integration.domain.catalogue import Channel
 from integration.domain.errors import Conflict, InvalidInput, NotFound
 from integration.domain.payload import iso
 from integration.service.asking import ask, cost, first_problem, scope_of
+from integration.service.trying import send_test
 from integration.service.wiring import Gradewire
 from integration.store.queries import deliveries, rules, subscriptions
 from integration.store.secrets import new_id
@@ -126,7 +127,7 @@ def test_destination(gradewire: Gradewire, account_id: str, identity: str) -> Sh
     """Send one made-up event, marked as one, and say what became of it: outcome, status, detail."""
     with gradewire.database.read() as connection:
         row = destination_row(connection, account_id, identity)
-    return gradewire.send_test(row)
+    return send_test(gradewire, row)
 
 
 def set_destination(gradewire: Gradewire, account_id: str, identity: str, status: str) -> Shown:
