@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,14 +51,10 @@ class Wall:
 
 
 @dataclass
-class Town:
-    """A Gradewire, the sandbox it polls, and an account `ada`.
-
-    A wall clock of the tests moves with the market, a day for a day; beside the real one, the market jumps.
-    """
+class Here:
+    """A Gradewire, its clock, and an account `ada`."""
 
     gradewire: Gradewire
-    running: RunningSandbox
     wall: Callable[[], int]
     account: str = ""
 
@@ -68,25 +65,8 @@ class Town:
     def catalogue(self) -> Catalogue:
         return self.gradewire.catalogue
 
-    @property
-    def calls(self) -> dict[str, int]:
-        """Upstream calls so far, by endpoint."""
-        found: dict[str, int] = self.running.sandbox.calls.report(SANDBOX_KEY)["endpoints"]
-        return found
-
     def account_of(self, email: str) -> str:
         return str(accounts.authenticate(self.gradewire, accounts.create_key(self.gradewire, email)).account_id)
-
-    def pass_days(self, days: float = 1) -> None:
-        """Let market and wall go on."""
-        clock = self.running.sandbox.clock
-        clock.step(days)
-        if isinstance(self.wall, Wall):
-            self.wall.ms += round(days * DAY)
-        else:
-            here = self.gradewire
-            here.settings = here.settings.replace(market_start=clock.now(), market_anchor=here.now())
-            del here.__dict__["clock"]
 
     def poll(self, source: str, *, again: bool = False) -> list[Observed]:
         """Whatever of a source is due."""
@@ -100,12 +80,6 @@ class Town:
 
     def poll_all(self) -> list[Observed]:
         return [ended for source in self.catalogue.sources for ended in self.poll(source)]
-
-    def fault(self, kind: str, endpoint: str = "*", times: int | None = None, value: float | None = None) -> None:
-        self.running.sandbox.faults.add(kind, endpoint, times, value=value)
-
-    def mend(self) -> None:
-        self.running.sandbox.faults.clear()
 
     def feed(self, trigger: str, scope: Mapping[str, Any] | None = None, account: str = "", **options: Any) -> list[Any]:
         """A feed's events, newest first, decoded."""
@@ -134,9 +108,42 @@ class Town:
         with self.gradewire.database.read() as connection:
             return list(connection.execute(select(reading).order_by(*order))), self.events()
 
+
+@dataclass
+class Town(Here):
+    """With the sandbox that it polls.
+
+    A wall clock of the tests moves with the market, a day for a day; beside the real one, the market jumps.
+    """
+
+    running: RunningSandbox = field(kw_only=True)
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """Upstream calls so far, by endpoint."""
+        found: dict[str, int] = self.running.sandbox.calls.report(SANDBOX_KEY)["endpoints"]
+        return found
+
+    def pass_days(self, days: float = 1) -> None:
+        """Let market and wall go on."""
+        clock = self.running.sandbox.clock
+        clock.step(days)
+        if isinstance(self.wall, Wall):
+            self.wall.ms += round(days * DAY)
+        else:
+            here = self.gradewire
+            here.settings = here.settings.replace(market_start=clock.now(), market_anchor=here.now())
+            del here.__dict__["clock"]
+
     def worker(self) -> Gradewire:
         """A second worker on the same database, with a clock and client of its own."""
         return made(self.gradewire.settings, self.wall)
+
+    def fault(self, kind: str, endpoint: str = "*", times: int | None = None, value: float | None = None) -> None:
+        self.running.sandbox.faults.add(kind, endpoint, times, value=value)
+
+    def mend(self) -> None:
+        self.running.sandbox.faults.clear()
 
 
 def made(settings: Settings, wall: Callable[[], int]) -> Gradewire:
@@ -184,7 +191,7 @@ def town(
         }
         gradewire = made(load({}).replace(**chosen), wall)
         try:
-            yield Town(gradewire, running, wall)
+            yield Town(gradewire, wall, running=running)
         finally:
             gradewire.close()
 
@@ -193,3 +200,25 @@ def quiet(**settings: Any) -> SandboxSettings:
     """A paused market without nulls, and a plan that tests do not reach the end of."""
     chosen = {"tokens": 40, "plan": "vip", "paused": True, "nulls": False, "calls_per_minute": 1_000_000}
     return SandboxSettings(**{**chosen, **settings})
+
+
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Do these at the same time, each in a thread; their results in order. Raises what any raised."""
+    gate, results = threading.Barrier(len(works)), [None] * len(works)
+    errors: list[BaseException] = []
+
+    def run(place: int) -> None:
+        try:
+            gate.wait(10)
+            results[place] = works[place]()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    if errors:
+        raise errors[0]
+    return results

@@ -16,8 +16,10 @@ import pytest
 import standardwebhooks
 import svix.webhooks
 
-from integration.service import deliver, subscribe
+from integration.service import accounts, deliver, subscribe
 from integration.store.database import Database
+from integration.store.tables import subject
+from integration.web import create_app
 from integration.wire.mailcatcher import CaughtMail, MailCatcher
 from tests.market import Town, prices, quiet, town
 from tests.receiver import Received, Receiver
@@ -76,8 +78,10 @@ def mailbox() -> Iterator[tuple[int, list[CaughtMail]]]:
 
 def checked(hook: Received, secret: str) -> str:
     """A webhook that two independent libraries found genuine; its id."""
-    assert standardwebhooks.Webhook(secret).verify(hook.body, hook.headers) == json.loads(hook.body)
-    assert svix.webhooks.Webhook(secret).verify(hook.body, hook.headers) == json.loads(hook.body)
+    for library in (standardwebhooks.Webhook(secret), svix.webhooks.Webhook(secret)):
+        library.verify(hook.body, hook.headers)
+        with pytest.raises((standardwebhooks.WebhookVerificationError, svix.webhooks.WebhookVerificationError)):
+            library.verify(hook.body + b" ", hook.headers)
     return hook.headers["webhook-id"]
 
 
@@ -111,6 +115,16 @@ def live_through(here: Town, receiver: Receiver, mails: list[CaughtMail]) -> Tol
     )
 
 
+def over_the_api(here: Town) -> list[dict[str, Any]]:
+    """The same feed as a client reads it."""
+    key = accounts.create_key(here.gradewire, "ada@example.com")
+    client = create_app(here.gradewire).test_client()
+    answer = client.get("/v1/triggers/sharpe_threshold?limit=1000", headers={"X-Api-Key": key})
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = json.loads(answer.data)
+    return found
+
+
 def as_crossed(events: list[dict[str, Any]]) -> dict[Crossed, float]:
     return {Crossed(e["subject_symbol"], e["as_of"].removesuffix("T00:00:00Z"), e["direction"]): e["sharpe"] for e in events}
 
@@ -129,7 +143,9 @@ def test_every_sharpe_crossing_of_three_real_months_is_told_once_everywhere(
         smtp = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_security": "none"}
         with town(database, tmp_path, sandbox=replay, sandbox_replay=str(folder), real_time=True, **smtp) as here:
             told = live_through(here, receiver, mails)
-            from_the_past = here.feed("sharpe_threshold", {"top": 1000}, account=here.account_of("late@example.com"))
+            every = {"tokens": [row.subject.removeprefix("token:") for row in here.rows(subject, subject.c.kind == "token")]}
+            from_the_past = here.feed("sharpe_threshold", every, account=here.account_of("late@example.com"))
+            over_http = over_the_api(here)
     found = as_crossed(told.feed)
     assert set(found) == set(wanted)
     assert found == pytest.approx(wanted, abs=1e-9)
@@ -137,6 +153,7 @@ def test_every_sharpe_crossing_of_three_real_months_is_told_once_everywhere(
     assert sorted(told.hook_ids) == sorted(told.mail_ids) == sorted(event["id"] for event in told.feed)
     assert [event["id"] for event in told.hooks] == told.hook_ids
     assert sorted(told.hooks, key=lambda e: e["id"]) == sorted(told.feed, key=lambda e: e["id"])
+    assert over_http == told.feed
     recent = [event["id"] for event in told.feed if event["as_of"] >= (LAST - timedelta(30)).isoformat()]
     assert [event["id"] for event in from_the_past] == recent
     assert recent

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from integration.domain.catalogue import Channel, Trigger
+from integration.domain.catalogue import Trigger
 from integration.domain.payload import described
 
 DEFAULT_LIMIT, MOST = 100, 1_000
@@ -64,9 +64,14 @@ def _camel(key: str) -> str:
 
 
 def finish(
-    spec: dict[str, Any], *, channels: Iterable[Channel], error: Mapping[str, Any], said: Mapping[int, str]
+    spec: dict[str, Any],
+    *,
+    triggers: Iterable[str],
+    channels: Iterable[str],
+    error: Mapping[str, Any],
+    said: Mapping[int, str],
 ) -> dict[str, Any]:
-    """The document with what holds for every route: how to authenticate, and the errors each may answer.
+    """The document with what holds for every route: how to authenticate, the errors each may answer, the keys there are.
 
     `said` is what each error status means; `error` the schema of their body.
     """
@@ -77,7 +82,6 @@ def finish(
         "Bearer": {"type": "http", "scheme": "bearer"},
     }
     spec["components"]["responses"] = {f"Error{status}": answer for status, answer in answers.items()}
-    names = [channel.key for channel in channels]
     spec["paths"] = dict(sorted(spec["paths"].items()))
     for path, operations in spec["paths"].items():
         for operation in operations.values():
@@ -87,7 +91,10 @@ def finish(
                 wanted |= {"413", "415"}
             wanted |= {status for status in operation["responses"] if status in answers}
             operation["responses"] |= {s: {"$ref": f"#/components/responses/Error{s}"} for s in sorted(wanted)}
-    _enumerate(spec, "DestinationIn", "channel", names)
+    schemas = spec["components"]["schemas"]
+    for schema, field, keys in (("HookIn", "event", triggers), ("SubscriptionIn", "trigger", triggers)):
+        schemas[schema]["properties"][field]["enum"] = list(keys)
+    schemas["DestinationIn"]["properties"]["channel"]["enum"] = list(channels)
     return spec
 
 
@@ -97,7 +104,3 @@ def _response(text: str, error: Mapping[str, Any], status: int) -> dict[str, Any
         seconds = {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait", "required": True}
         answer["headers"] = {"Retry-After": seconds}
     return answer
-
-
-def _enumerate(spec: dict[str, Any], schema: str, field: str, choices: list[str]) -> None:
-    spec["components"]["schemas"][schema]["properties"][field]["enum"] = choices

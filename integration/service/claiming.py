@@ -126,12 +126,12 @@ def _told(ways: Ways, story: Story) -> Told:
 def _open(ways: Ways, places: Mapping[str, Place], sealed: Callable[[list[str]], Mapping[str, bytes]]) -> None:
     """Make targets of the destinations that changed since the last time. One that cannot be opened is no target."""
     known = ways.targets
-    wanted = [p.id for p in places.values() if p.status == "active" and (p.id not in known or known[p.id].changed_at != p.changed_at)]
-    if not wanted:
-        return
     if len(known) > KEPT_TARGETS:
         known.clear()
-        wanted = [p.id for p in places.values() if p.status == "active"]
+    active = [place for place in places.values() if place.status == "active"]
+    wanted = [p.id for p in active if p.id not in known or known[p.id].changed_at != p.changed_at]
+    if not wanted:
+        return
     for identity, config in sealed(wanted).items():
         place = places[identity]
         known.pop(identity, None)

@@ -41,7 +41,9 @@ def event_page(gradewire: Gradewire, identity: str, account_id: str | None) -> S
     about = ("subject_name", "subject_symbol", "subject_id", "as_of", "known_at")
     return {
         "event": payload,
-        "facts": [(field, payload[field["key"]]) for field in fields if field["key"] in payload.keys() - EventPayload().fields.keys()],
+        "facts": [
+            (field, payload[field["key"]]) for field in fields if field["key"] in payload.keys() - EventPayload().fields.keys()
+        ],
         "about": [(field, payload[field["key"]]) for field in fields if field["key"] in about],
         "created_at": row.created_at,
         "text": json.dumps(payload, indent=2, ensure_ascii=False),

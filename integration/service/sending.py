@@ -214,37 +214,42 @@ class Sender:
             self._ways.forget_token(lane.target.config)
         try:
             verdict = lane.target.channel.verdict(reply)
+            arrived = self._arrived(job, reply) if job.stage == "probe" and isinstance(verdict, Delivered) else []
         except Exception as error:
-            verdict = Retry(reason=f"the answer was not understood: {type(error).__name__}")
+            verdict, arrived = Retry(reason=f"the answer was not understood: {type(error).__name__}"), []
         if job.stage == "send" or not isinstance(verdict, Delivered):
-            self._settle(lane, job.owed, reply, verdict, now)
+            self._settle(job, job.owed, reply, verdict, now)
         elif job.stage == "prepare":
             lane.target.prepared = True
             self._ledger.change(partial(outbox.prepared, destination_id=lane.target.id))
             self._go_on(lane, job.owed, now)
         else:
-            self._probed(job, reply, now)
+            self._settle(job, arrived, reply, verdict, now)
+            there = {one.id for one in arrived}
+            rest = [one for one in job.owed if one.id not in there]
+            for one in rest:
+                one.ambiguous = False
+            self._go_on(lane, rest, now)
         self._queue(lane)
+
+    def _arrived(self, job: Job, reply: Reply) -> list[Owed]:
+        """Of the messages whose arrival was in doubt, those that a probe found."""
+        absent = job.lane.target.channel.absent
+        unsure = [one for one in job.owed if one.ambiguous]
+        missing = absent(reply, [one.message for one in unsure]) if absent else []
+        ids = {message.id for message in missing}
+        return [one for one in unsure if one.message.id not in ids]
 
     def _go_on(self, lane: Lane, owed: list[Owed], now: int) -> None:
         rest = [one for one in owed if self._in_time(one, now)]
         if rest:
             self._begin(lane, rest)
 
-    def _probed(self, job: Job, reply: Reply, now: int) -> None:
-        """After a probe: what has arrived is delivered, only the rest is sent."""
-        absent = job.lane.target.channel.absent
-        unsure = [one.message for one in job.owed if one.ambiguous]
-        missing = {message.id for message in absent(reply, unsure)} if absent else set()
-        arrived = [one for one in job.owed if one.ambiguous and one.message.id not in missing]
-        self._settle(job.lane, arrived, reply, Delivered(), now)
-        rest = [one for one in job.owed if not one.ambiguous or one.message.id in missing]
-        for one in rest:
-            one.ambiguous = False
-        self._go_on(job.lane, rest, now)
-
-    def _settle(self, lane: Lane, owed: Sequence[Owed], reply: Reply, verdict: Verdict, now: int) -> None:
-        alone = 0
+    def _settle(self, job: Job, owed: Sequence[Owed], reply: Reply, verdict: Verdict, now: int) -> None:
+        lane, alone = job.lane, 0
+        if job.stage == "send" and lane.target.channel.probe is not None and (reply.ambiguous or reply.status >= 500):
+            for one in owed:
+                one.ambiguous = True
         for one in owed:
             alone = self._ledger.settle(lane.target, one, reply, verdict, now)
         if alone:

@@ -99,9 +99,8 @@ class Ledger:
             reason = f"exhausted: {verdict.reason}"[:REASON_LENGTH]
             return one.becomes(DEAD, now, attempts=attempts, reason=reason), "dead", alone
         self.counts.retried += 1
-        unsure = one.ambiguous or (target.channel.probe is not None and (reply.ambiguous or reply.status >= 500))
         reason = verdict.reason[:REASON_LENGTH]
-        return one.becomes(PENDING, now + wait, attempts=attempts, ambiguous=unsure, reason=reason), "retry", alone
+        return one.becomes(PENDING, now + wait, attempts=attempts, ambiguous=one.ambiguous, reason=reason), "retry", alone
 
     def _never(self, one: Owed, verdict: Dead, now: int) -> Outcome:
         self.counts.dead += 1

@@ -15,10 +15,12 @@ from integration.channels._settings import Operator
 from integration.domain.catalogue import Channel
 from integration.domain.errors import Conflict, InvalidInput, NotFound
 from integration.domain.payload import iso
+from integration.domain.scope import Scope
 from integration.service.asking import ask, cost, first_problem, scope_of
+from integration.service.evaluate import ActiveRule
 from integration.service.trying import send_test
 from integration.service.wiring import Gradewire
-from integration.store.queries import deliveries, rules, subscriptions
+from integration.store.queries import accounts, deliveries, rules, subscriptions
 from integration.store.secrets import new_id
 from integration.wire.addresses import may_dial
 
@@ -164,29 +166,44 @@ def create_subscription(
 ) -> Shown:
     """The account wants a rule's events at a destination, from the next reading on. The same wish again is the same one."""
     rule = ask(gradewire, trigger, options)
-    now = gradewire.now()
     with gradewire.database.write() as connection:
+        accounts.lock(connection, account_id)
         destination = destination_row(connection, account_id, destination_id)
         wanted = scope_of(gradewire, connection, rule, scope)
         price = cost(gradewire, connection, rule, wanted)
-        rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, now)
-        same = subscriptions.same(connection, destination.id, rule.id, wanted.text)
-        identity = same or new_id("sub_")
-        if same is None:
-            subscriptions.add(
-                connection,
-                id=identity,
-                account_id=account_id,
-                rule_id=rule.id,
-                scope=wanted.text,
-                destination_id=destination.id,
-                origin=origin,
-                status="active",
-                created_at=now,
-                changed_at=now,
-            )
+        identity, _ = _wish(gradewire, connection, account_id, rule, wanted, destination.id, origin)
         shown = show_subscription(subscriptions.subscription_of(connection, account_id, identity))
     return {**shown, "cost": {"calls_a_month": price.calls_a_month, "added_calls_a_month": price.added}}
+
+
+def _wish(
+    gradewire: Gradewire,
+    connection: Connection,
+    account_id: str,
+    rule: ActiveRule,
+    scope: Scope,
+    destination_id: str,
+    origin: str,
+) -> tuple[str, bool]:
+    """The subscription that wants just this, and whether it is new. The caller holds the account, so that it stays one."""
+    same = subscriptions.same(connection, destination_id, rule.id, scope.text)
+    if same is not None:
+        return same, False
+    now, identity = gradewire.now(), new_id("sub_")
+    rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, now)
+    subscriptions.add(
+        connection,
+        id=identity,
+        account_id=account_id,
+        rule_id=rule.id,
+        scope=scope.text,
+        destination_id=destination_id,
+        origin=origin,
+        status="active",
+        created_at=now,
+        changed_at=now,
+    )
+    return identity, True
 
 
 def show_subscription(row: Any) -> Shown:
@@ -267,32 +284,20 @@ def create_hook(
     """Subscribe an address to a trigger: (hook, whether it is new). The same address, trigger and filters is the same hook."""
     channel = channel_of(gradewire, "webhook")
     try:
-        ask(gradewire, trigger, options)
+        rule = ask(gradewire, trigger, options)
         config = check_config(gradewire, channel, {"url": target_url, **({"secret": secret} if secret else {})})
     except InvalidInput as error:
         name = {"url": "target_url", "trigger": "event"}.get(error.field or "", error.field)
         raise InvalidInput(error.message.replace("url:", "target_url:"), field=name) from error
-    for row in _hooks(gradewire, account_id, trigger):
-        if gradewire.vault.open(row.config)["url"] == config["url"]:
-            shown = create_subscription(gradewire, account_id, trigger, options, scope, row.destination_id, origin="hook")
-            if shown["id"] == row.id:
-                return show_hook(gradewire, row, with_secret=True), False
-            with gradewire.database.read() as connection:
-                return show_hook(gradewire, subscription_row(connection, account_id, shown["id"]), with_secret=True), True
     with gradewire.database.write() as connection:
-        destination_id = _store_destination(gradewire, connection, account_id, channel, config, "Hook")
-    try:
-        shown = create_subscription(gradewire, account_id, trigger, options, scope, destination_id, origin="hook")
-    except Exception:
-        delete_destination(gradewire, account_id, destination_id)
-        raise
-    with gradewire.database.read() as connection:
-        return show_hook(gradewire, subscription_row(connection, account_id, shown["id"]), with_secret=True), True
-
-
-def _hooks(gradewire: Gradewire, account_id: str, trigger: str | None) -> list[Any]:
-    with gradewire.database.read() as connection:
-        return subscriptions.subscriptions(connection, account_id, origin="hook", trigger=trigger)
+        accounts.lock(connection, account_id)
+        wanted = scope_of(gradewire, connection, rule, scope)
+        mine = subscriptions.subscriptions(connection, account_id, origin="hook", trigger=trigger)
+        there = [row.destination_id for row in mine if gradewire.vault.open(row.config)["url"] == config["url"]]
+        place = there[0] if there else _store_destination(gradewire, connection, account_id, channel, config, "Hook")
+        identity, fresh = _wish(gradewire, connection, account_id, rule, wanted, place, "hook")
+        row = subscriptions.subscription_of(connection, account_id, identity)
+    return show_hook(gradewire, row, with_secret=True), fresh
 
 
 def show_hook(gradewire: Gradewire, row: Any, *, with_secret: bool = False) -> Shown:
@@ -313,7 +318,9 @@ def show_hook(gradewire: Gradewire, row: Any, *, with_secret: bool = False) -> S
 
 def list_hooks(gradewire: Gradewire, account_id: str, *, target_url: str | None = None, event: str | None = None) -> list[Shown]:
     """The account's hooks, newest first; of one address or one trigger."""
-    shown = [show_hook(gradewire, row) for row in _hooks(gradewire, account_id, event)]
+    with gradewire.database.read() as connection:
+        rows = subscriptions.subscriptions(connection, account_id, origin="hook", trigger=event)
+    shown = [show_hook(gradewire, row) for row in rows]
     return [hook for hook in shown if target_url is None or hook["target_url"] == target_url]
 
 

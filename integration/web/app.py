@@ -93,4 +93,5 @@ def _api(app: APIFlask, gradewire: Gradewire, window: SlidingWindow) -> None:
     @app.spec_processor
     def finished(spec: Any) -> Any:
         error = {"$ref": "#/components/schemas/Error"}
-        return finish(spec, channels=gradewire.channels.values(), error=error, said=errors.SAID)
+        keys = {"triggers": gradewire.catalogue.triggers, "channels": gradewire.channels}
+        return finish(spec, **keys, error=error, said=errors.SAID)

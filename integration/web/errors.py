@@ -76,7 +76,9 @@ def _answer(status: int, code: str, message: str, field: str | None = None) -> R
 
 def _named(error: errors.GradewireError) -> Any:
     status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
-    if status == 401 and not for_programs() and request.endpoint != "page.login":
+    if status == 401 and not for_programs():
+        if "HX-Request" in request.headers:  # a part of an open page: the whole page goes to the form
+            return "", 401, {"HX-Redirect": url_for("page.login")}
         return redirect(url_for("page.login", next=request.path))
     answer = _answer(status, error.code, error.message, error.field)
     if isinstance(error, errors.TooMany):

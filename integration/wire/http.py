@@ -25,21 +25,19 @@ WINDOW = 48
 MOST = 512
 SLOW_MS = 250
 
-#: libcurl's error numbers as marks of a Reply. Those of the second table mean that the receiver may have acted.
-_UNSENT = {
+#: libcurl's error numbers as marks of a Reply.
+_MARKS = {
     pycurl.E_UNSUPPORTED_PROTOCOL: "protocol",
     pycurl.E_URL_MALFORMAT: "protocol",
+    8: "protocol",  # CURLE_WEIRD_SERVER_REPLY, which pycurl has no name for
     pycurl.E_COULDNT_RESOLVE_HOST: "resolve",
     pycurl.E_COULDNT_CONNECT: "connect",
     pycurl.E_SSL_CONNECT_ERROR: "tls",
     pycurl.E_PEER_FAILED_VERIFICATION: "certificate",
-}
-_BROKEN = {
     pycurl.E_OPERATION_TIMEDOUT: "timeout",
     pycurl.E_GOT_NOTHING: "reset",
     pycurl.E_SEND_ERROR: "reset",
     pycurl.E_RECV_ERROR: "reset",
-    8: "protocol",  # CURLE_WEIRD_SERVER_REPLY, which pycurl has no name for
 }
 #: Not all of the body was read, or none of it is wanted: the status line counts.
 _ANSWERED = (pycurl.E_WRITE_ERROR, pycurl.E_PARTIAL_FILE)
@@ -100,7 +98,7 @@ class _Transfer:
         self.body.clear()
         self.lines.clear()
         self.opened = self.refused = False
-        curl.setopt(pycurl.URL, request.url)
+        curl.setopt(pycurl.URL, request.url.encode())
         curl.setopt(pycurl.HTTPHEADER, [*request.headers, *headers])
         if request.method != self.method:
             self.method = request.method
@@ -123,11 +121,10 @@ class _Transfer:
             return Reply(status, bytes(self.body[: self.keep]), retry_after=wish, duration_ms=took)
         if self.refused and not self.opened:
             return Reply(0, error="refused", detail="the address is not public", duration_ms=took)
-        if number in _UNSENT:
-            # libcurl's words name the host at most, and for a certificate they are what its owner needs.
-            return Reply(0, error=_UNSENT[number], detail=text[:200], duration_ms=took)
+        # Once any of the request is out, the receiver may have acted on it. Until then libcurl's words help its owner;
+        # they name the host at most.
         sent = curl.getinfo(pycurl.REQUEST_SIZE) > 0
-        return Reply(0, error=_BROKEN.get(number, "failed"), ambiguous=sent, duration_ms=took)
+        return Reply(0, error=_MARKS.get(number, "failed"), detail="" if sent else text[:200], ambiguous=sent, duration_ms=took)
 
     def _retry_after(self, now: float) -> str | None:
         for line in self.lines:
@@ -158,11 +155,12 @@ class Transport(Generic[Tag]):
         self._idle: list[_Transfer] = []
         self._prompt: OrderedDict[_Transfer, None] = OrderedDict()
         self._slow: set[_Transfer] = set()
+        self._stillborn: list[tuple[Tag, Reply]] = []
 
     @property
     def in_flight(self) -> int:
         """How many requests are under way."""
-        return len(self._prompt) + len(self._slow)
+        return len(self._prompt) + len(self._slow) + len(self._stillborn)
 
     def has_room(self) -> bool:
         """Whether another request may start now: receivers that take their time do not hold up the others."""
@@ -171,7 +169,12 @@ class Transport(Generic[Tag]):
     def start(self, tag: Tag, request: HttpRequest, headers: Sequence[str] = ()) -> None:
         """Begin a request; its end comes from `finished`. `headers` are lines beside the request's own."""
         transfer = self._idle.pop() if self._idle else _Transfer(self._may_dial, self._options)
-        transfer.prepare(tag, request, headers)
+        try:
+            transfer.prepare(tag, request, headers)
+        except (UnicodeError, ValueError, pycurl.error):
+            self._idle.append(transfer)
+            self._stillborn.append((tag, Reply(0, error="protocol", detail="the request cannot be written")))
+            return
         transfer.started = time.monotonic()
         self._prompt[transfer] = None
         self._multi.add_handle(transfer.curl)
@@ -201,6 +204,7 @@ class Transport(Generic[Tag]):
             self._idle.append(transfer)
         self._prompt.clear()
         self._slow.clear()
+        self._stillborn.clear()
 
     def close(self) -> None:
         """Drop what is under way and close every connection."""
@@ -214,7 +218,7 @@ class Transport(Generic[Tag]):
 
     def _collect(self) -> list[tuple[Tag, Reply]]:
         self._multi.perform()
-        over: list[tuple[Tag, Reply]] = []
+        over, self._stillborn = self._stillborn, []
         more = 1
         while more:
             more, good, bad = self._multi.info_read(WINDOW)

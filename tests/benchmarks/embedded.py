@@ -1,4 +1,4 @@
-"""Everything in one process over memory://, as `gradewire run` has it: the worker, and who wakes it. Told by stdin, answers on stdout."""
+"""Everything in one process over memory://: the worker, and who wakes it. Told what to do by stdin, answers on stdout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The design of the tutorials, to compare with: a Celery task for each delivery, requests.post, an ORM commit for each attempt."""
+"""The design of tutorials, to compare with: a Celery task a delivery, requests.post, an ORM commit an attempt."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Attempt(Base):
     head: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-@app.task(name="tutorial.deliver", acks_late=True)
+@app.task(name="tutorial.deliver", acks_late=True)  # type: ignore[untyped-decorator]
 def deliver(delivery_id: int) -> None:
     with Session(engine) as session:
         delivery = session.get_one(Delivery, delivery_id)

@@ -101,6 +101,9 @@ class Given:
     def drain(self, **options: Any) -> Counts:
         return drain(self.database, self.ways, now=self.clock, more=self.more, **options)
 
+    def close(self) -> None:
+        self.transport.close()
+
     def change(self, query: Any) -> None:
         with self.database.write() as connection:
             connection.execute(query)

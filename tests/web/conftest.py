@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,6 @@ class Asker:
     app: APIFlask
     key: str
     email: str
-    sent: dict[str, str] = field(default_factory=dict)
 
     @property
     def client(self) -> FlaskClient:
@@ -56,8 +56,8 @@ class Asker:
         return self.client.get(f"/v1/{path}", query_string=query, headers={"X-Api-Key": self.key})
 
     def post(self, path: str, body: Any = None, **more: Any) -> TestResponse:
-        given = {"json": body} if body is not None else {}
-        return self.client.post(f"/v1/{path}", headers={"X-Api-Key": self.key}, **given, **more)
+        given = {"data": json.dumps(body), "content_type": "application/json"} if body is not None else {}
+        return self.client.post(f"/v1/{path}", headers={"X-Api-Key": self.key}, **(given | more))
 
     def delete(self, path: str) -> TestResponse:
         return self.client.delete(f"/v1/{path}", headers={"X-Api-Key": self.key})

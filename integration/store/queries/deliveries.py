@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, literal_column, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, literal_column, select, text, update
 
 from integration.store.tables import attempt, delivery, destination, event, subscription
 
@@ -42,24 +42,30 @@ def insert_deliveries(connection: Connection, owed: Sequence[tuple[int, str, str
 def retry_one(connection: Connection, account_id: str, delivery_id: int, now: int) -> bool:
     """Make one of an account's deliveries due now, with all attempts before it again; False if it is not theirs.
 
-    One that was delivered is sent again under the same id.
+    One that was delivered is sent again under the same id; one that is being sent right now is left to it.
     """
     mine = select(subscription.c.id).where(subscription.c.account_id == account_id)
     query = update(delivery).where(delivery.c.id == delivery_id, delivery.c.subscription_id.in_(mine))
-    fresh = {"state": PENDING, "attempts": 0, "next_attempt_at": now, "lease": None, "done_at": None, "reason": None}
-    return connection.execute(query.values(fresh)).rowcount == 1
+    fresh = {"state": PENDING, "attempts": 0, "next_attempt_at": now, "done_at": None, "reason": None}
+    known = select(delivery.c.id).where(delivery.c.id == delivery_id, delivery.c.subscription_id.in_(mine))
+    changed = connection.execute(query.where(delivery.c.lease.is_(None)).values(fresh)).rowcount
+    return changed == 1 or connection.execute(known).first() is not None
 
 
 def wake_destination(connection: Connection, destination_id: str, now: int) -> None:
     """Make all that waits for a destination due now: it was resumed or mended."""
-    query = update(delivery).where(delivery.c.destination_id == destination_id, delivery.c.state == PENDING)
-    connection.execute(query.values(next_attempt_at=now, lease=None))
+    _wake(connection, delivery.c.destination_id == destination_id, now)
 
 
 def wake_subscription(connection: Connection, subscription_id: str, now: int) -> None:
     """Make all that waits for a subscription due now: it was resumed."""
-    query = update(delivery).where(delivery.c.subscription_id == subscription_id, delivery.c.state == PENDING)
-    connection.execute(query.values(next_attempt_at=now, lease=None))
+    _wake(connection, delivery.c.subscription_id == subscription_id, now)
+
+
+def _wake(connection: Connection, which: ColumnElement[bool], now: int) -> None:
+    # What has a lease is being sent, or was by a worker that died: then it comes due by itself.
+    query = update(delivery).where(which, IS_PENDING, delivery.c.lease.is_(None))
+    connection.execute(query.values(next_attempt_at=now))
 
 
 def deliveries(

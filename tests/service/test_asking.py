@@ -1,0 +1,126 @@
+"""What people ask for becomes one canonical rule and scope, or an error that names the field and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration.domain.catalogue import SubjectRow
+from integration.domain.errors import InvalidInput
+from integration.domain.scope import Scope
+from integration.service import asking
+from integration.service.observe import observe
+from integration.store.database import Database
+from tests.service.script import Script, script
+
+NAMES = [
+    SubjectRow("token:3375", "token", "Bitcoin", "BTC", ("store-of-value",), ("kraken",)),
+    SubjectRow("token:3306", "token", "Ethereum", "ETH", ("chain:ethereum",)),
+    SubjectRow("token:1", "token", "Twin", "TWIN"),
+    SubjectRow("token:2", "token", "Twin Two", "TWIN"),
+]
+
+
+@pytest.fixture
+def here(sqlite_database: Database, tmp_path: Path) -> Iterator[Script]:
+    with script(sqlite_database, tmp_path) as made:
+        made.upstream.names = {"tokens": NAMES, "indices": [SubjectRow("index:6", "index", "Top 25", "SBX25")]}
+        for source in ("tokens", "indices"):
+            observe(made.gradewire, made.catalogue.sources[source])
+        yield made
+
+
+def scope(here: Script, trigger: str = "sharpe_threshold", **raw: Any) -> Scope:
+    with here.gradewire.database.read() as connection:
+        return asking.scope_of(here.gradewire, connection, asking.ask(here.gradewire, trigger, {}), raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "wanted"),
+    [
+        ({}, Scope()),
+        ({"tokens": ""}, Scope()),
+        ({"tokens": "btc,3306"}, Scope("tokens", (3306, 3375))),
+        ({"tokens": ["Ethereum", 3375, "ETH"]}, Scope("tokens", (3306, 3375))),
+        ({"category": "chain:ethereum"}, Scope("category", slug="chain:ethereum")),
+        ({"exchange": "kraken"}, Scope("exchange", slug="kraken")),
+        ({"top": "10"}, Scope("top", n=10)),
+    ],
+)
+def test_a_scope_has_one_form(here: Script, raw: dict[str, Any], wanted: Scope) -> None:
+    assert scope(here, **raw) == wanted
+    assert Scope.parse(wanted.text) == wanted
+
+
+def test_an_index_rule_takes_indices(here: Script) -> None:
+    assert scope(here, "index_ranking", indices="sbx25") == Scope("indices", (6,))
+    assert scope(here, "index_ranking") == Scope()
+
+
+@pytest.mark.parametrize(
+    ("raw", "field", "text"),
+    [
+        ({"tokens": "BTX"}, "tokens", "Unknown token"),
+        ({"tokens": "TWIN"}, "tokens", "Twin = 1, Twin Two = 2"),
+        ({"tokens": "9" * 5000}, "tokens", "Unknown token"),
+        ({"tokens": "\x00"}, "tokens", ""),
+        ({"tokens": " , "}, "tokens", "Name 1 to 200"),
+        ({"tokens": ",".join(["BTC"] * 201)}, "tokens", "Name 1 to 200"),
+        ({"category": "store-of-valu"}, "category", "Did you mean store-of-value?"),
+        ({"exchange": "nowhere"}, "exchange", "Unknown exchange"),
+        ({"top": "0"}, "top", "1 to 1000"),
+        ({"top": "ten"}, "top", "1 to 1000"),
+        ({"indices": "6"}, "indices", "use tokens or category"),
+        ({"tokens": "BTC", "top": 5}, "top", "not several"),
+        ({"chain": "ethereum"}, "chain", "Unknown scope"),
+    ],
+)
+def test_a_scope_that_cannot_be_is_refused(here: Script, raw: dict[str, Any], field: str, text: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        scope(here, **raw)
+    assert raised.value.field == field
+    assert text in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("trigger", "options", "field", "text"),
+    [
+        ("sharpe_treshold", {}, "trigger", "Did you mean sharpe_threshold?"),
+        ("sharpe_threshold", {"levl": 1}, "levl", "Did you mean level?"),
+        ("sharpe_threshold", {"level": "much"}, "level", "level: "),
+        ("sharpe_threshold", {"level": "nan"}, "level", "level: "),
+        ("sharpe_threshold", {"direction": "sideways"}, "direction", "direction: "),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused(here: Script, trigger: str, options: dict[str, Any], field: str, text: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        asking.ask(here.gradewire, trigger, options)
+    assert raised.value.field == field
+    assert text in raised.value.message
+
+
+def test_options_that_mean_the_same_are_one_rule(here: Script) -> None:
+    ways: list[dict[str, Any]] = [{}, {"level": "1"}, {"hysteresis": ".05"}, {"cooldown_hours": 6.0, "min_observations": 1}]
+    assert len({asking.ask(here.gradewire, "sharpe_threshold", options).id for options in ways}) == 1
+    assert (
+        asking.ask(here.gradewire, "sharpe_threshold", {"level": 2}).id != asking.ask(here.gradewire, "sharpe_threshold", {}).id
+    )
+
+
+def price(here: Script, trigger: str, **raw: Any) -> asking.Cost:
+    with here.gradewire.database.read() as connection:
+        rule = asking.ask(here.gradewire, trigger, {})
+        return asking.cost(here.gradewire, connection, rule, asking.scope_of(here.gradewire, connection, rule, raw))
+
+
+def test_the_cost_is_that_of_polling_and_is_added_once(here: Script) -> None:
+    assert price(here, "sharpe_threshold") == asking.Cost(30, 30)
+    here.subscribed("sharpe_threshold", {"tokens": "BTC"})
+    assert price(here, "sharpe_threshold") == asking.Cost(30, 0)
+    assert price(here, "grade_changed").added == 30
+    assert price(here, "index_ranking", indices="6") == asking.Cost(30, 30)
+    here.subscribed("index_ranking")
+    assert price(here, "index_ranking", indices="6") == asking.Cost(30, 0)

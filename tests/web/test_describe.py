@@ -1,0 +1,55 @@
+"""What is made of the catalogue: forms, tables, parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from marshmallow import Schema, fields, validate
+
+from integration import channels, triggers
+from integration.derive.describe import describe_input, describe_output, possible_sources
+from integration.derive.openapi import WINDOW, feed_query
+from integration.domain.payload import described
+
+
+def test_a_field_is_described_by_its_type_limits_and_words():
+    class Form(Schema):
+        size = fields.Float(load_default=1.5, validate=validate.Range(0, 9), metadata=described("Size", "How big", unit="cm"))
+        kind = fields.String(required=True, validate=validate.OneOf(["a", "b"]))
+        secret = fields.String(load_default=lambda: "made up", metadata=described("Secret", secret=True))
+        parts = fields.List(fields.Integer())
+
+    assert describe_input(Form) == [
+        {"key": "size", "label": "Size", "help": "How big", "type": "number", "unit": "cm", "required": False, "default": 1.5,
+         "min": 0, "max": 9},
+        {"key": "kind", "label": "kind", "help": "kind", "type": "string", "required": True, "choices": ["a", "b"]},
+        {"key": "secret", "label": "Secret", "help": "Secret", "type": "string", "secret": True, "required": False},
+        {"key": "parts", "label": "parts", "help": "parts", "type": "array", "required": False},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("trigger", triggers.load().values(), ids=lambda trigger: trigger.key)
+def test_every_trigger_says_all_that_its_sample_carries(trigger):
+    assert {field["key"] for field in describe_output(trigger.payload)} == trigger.sample.keys()
+    assert all(option["label"] and option["help"] for option in describe_input(trigger.options))
+    assert set(trigger.sources(trigger.options().load({}))) <= set(possible_sources(trigger))
+
+
+def test_a_choice_of_source_is_seen():
+    assert possible_sources(triggers.load()["grade_changed"]) == ("trader_grades", "investor_grades", "tm_grade")
+
+
+@pytest.mark.parametrize("channel", channels.load().values(), ids=lambda channel: channel.key)
+def test_every_channel_says_what_it_needs(channel):
+    assert [field for field in describe_input(channel.config) if field["required"]]
+
+
+def test_an_option_may_not_take_the_name_of_a_feeds_own_parameter():
+    class Clash(Schema):
+        limit = fields.Integer()
+
+    trigger = triggers.load()["sharpe_threshold"]
+    assert WINDOW.keys() < feed_query(trigger)().fields.keys()
+    with pytest.raises(TypeError, match="limit"):
+        feed_query(dataclasses.replace(trigger, options=Clash))

@@ -1,0 +1,395 @@
+"""The transport against real receivers: what it refuses to dial, what it sends, and what it makes of bad answers."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pycurl
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from integration.domain.message import HttpRequest
+from integration.wire.http import MOST, WINDOW, Transport, seconds_asked
+from tests.receiver import Answer, Receiver
+from tests.receiver import receiver as run_receiver
+from tests.servers import free_port
+
+
+@pytest.fixture
+def public() -> Iterator[Transport[Any]]:
+    """A transport as it is by default: public addresses only."""
+    with closing(Transport[Any](connect_ms=1_000, total_ms=2_000)) as transport:
+        yield transport
+
+
+@pytest.fixture
+def private() -> Iterator[Transport[Any]]:
+    """A transport whose operator allows private addresses."""
+    with closing(Transport[Any](allow_private=True, connect_ms=1_000, total_ms=1_000)) as transport:
+        yield transport
+
+
+def post(url: str, body: bytes = b"{}", **more: Any) -> HttpRequest:
+    return HttpRequest(url, body, **more)
+
+
+# -- the address check -----------------------------------------------------------------------------------------------
+
+HOSTS = (
+    "127.0.0.1", "localhost", "localhost.", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0.0.0.0",
+    "[::ffff:127.0.0.1]", "[::]", "user:secret@127.0.0.1", "example.com@127.0.0.1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_private_receiver_is_refused_however_it_is_spelled(public: Transport[Any], receiver: Receiver, host: str) -> None:
+    reply = public.send(post(receiver.url("/", host)))
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "refused", False)
+    assert receiver.requests == []
+
+
+def test_digits_in_disguise_do_not_get_through(public: Transport[Any], receiver: Receiver) -> None:
+    reply = public.send(post(receiver.url("/", "①②⑦.0.0.1")))
+    assert reply.status == 0
+    assert reply.error in ("refused", "resolve", "protocol")
+    assert receiver.requests == []
+
+
+@pytest.mark.parametrize(
+    "broken", [{"headers": ("X: \ud800",)}, {"url": "http://127.0.0.1/\ud800"}, {"url": "http://127.0.0.1/\0"}]
+)
+def test_what_cannot_be_put_into_a_request_is_a_reply_and_no_accident(private: Transport[Any], broken: dict[str, Any]) -> None:
+    reply = private.send(HttpRequest(**{"url": "http://127.0.0.1/", "body": b"", **broken}))
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "protocol", False)
+    assert private.in_flight == 0
+
+
+def test_a_refusal_tells_nothing_of_what_was_found_there(public: Transport[Any], receiver: Receiver) -> None:
+    reply = public.send(post(receiver.url()))
+    assert (reply.head, reply.error, reply.detail) == (b"", "refused", "the address is not public")
+
+
+OTHER = "file:///etc/passwd ftp://127.0.0.1/ gopher://127.0.0.1/ smtp://127.0.0.1/ nonsense://x http://"
+
+
+@pytest.mark.parametrize("url", OTHER.split())
+def test_only_http_is_spoken(private: Transport[Any], url: str) -> None:
+    reply = private.send(post(url))
+    assert (reply.status, reply.error, reply.head, reply.ambiguous) == (0, "protocol", b"", False)
+
+
+def test_redirects_are_answers_and_not_followed(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/away", Answer(302, headers=(("Location", receiver.url("/secret")),)))
+    assert private.send(post(receiver.url("/away"))).status == 302
+    assert [r.path for r in receiver.requests] == ["/away"]
+
+
+def test_the_check_is_made_for_each_socket_so_a_name_that_moves_is_caught(receiver: Receiver) -> None:
+    """127.0.0.2 stands for a public address here: the policy of this test allows that one only."""
+    with closing(Transport[Any](total_ms=2_000)) as transport:
+        transport.dial = lambda address: address == "127.0.0.2"
+        pin(transport, f"rebind.test:{receiver.port}:127.0.0.2")
+        with socket.create_server(("127.0.0.2", receiver.port)) as listening:
+            thread = threading.Thread(target=_answer_once, args=(listening,))
+            thread.start()
+            assert transport.send(post(receiver.url("/first", "rebind.test"))).status == 204
+            thread.join()
+        pin(transport, f"rebind.test:{receiver.port}:127.0.0.1")
+        assert transport.send(post(receiver.url("/second", "rebind.test"))).error == "refused"
+    assert receiver.requests == []
+
+
+def test_of_a_name_with_two_addresses_only_the_allowed_one_is_dialled(receiver: Receiver) -> None:
+    with closing(Transport[Any](total_ms=2_000)) as transport:
+        dialled: list[str] = []
+
+        def dial(address: str) -> bool:
+            dialled.append(address)
+            return address == "127.0.0.1"
+
+        transport.dial = dial
+        pin(transport, f"mixed.test:{receiver.port}:127.0.0.9,127.0.0.1")
+        assert transport.send(post(receiver.url("/", "mixed.test"))).status == 200
+    assert dialled == ["127.0.0.9", "127.0.0.1"]
+
+
+def pin(transport: Transport[Any], entry: str) -> None:
+    """Have a host name resolve to an address, as `host:port:address`, from now on."""
+    transport._options = [*transport._options, (pycurl.RESOLVE, [entry])]
+    transport._idle.clear()
+
+
+def _answer_once(listening: socket.socket) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_is_not_used(
+    private: Transport[Any], public: Transport[Any], receiver: Receiver, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with run_receiver() as proxy:
+        monkeypatch.setenv(name, proxy.url(""))
+        assert private.send(post(receiver.url("/direct"))).status == 200
+        assert public.send(post(receiver.url("/direct"))).error == "refused"
+        assert proxy.requests == []
+    assert len(receiver.requests) == 1
+
+
+def test_a_kept_connection_of_one_policy_is_of_no_use_to_another(
+    private: Transport[Any], public: Transport[Any], receiver: Receiver
+) -> None:
+    assert private.send(post(receiver.url())).status == 200
+    assert public.send(post(receiver.url())).error == "refused"
+    assert len(receiver.requests) == 1
+
+
+# -- sending ---------------------------------------------------------------------------------------------------------
+
+
+def test_bytes_and_headers_arrive_as_they_are(private: Transport[Any], receiver: Receiver) -> None:
+    body = '{"summary":"Grüße €"}'.encode()
+    request = post(receiver.url("/x?y=1"), body, headers=("Content-Type: application/json", "X-One: 1"))
+    reply = private.send(request, ("webhook-id: evt",))
+    (got,) = receiver.requests
+    assert (reply.status, reply.head) == (200, b"ok")
+    assert (got.method, got.path, got.body) == ("POST", "/x?y=1", body)
+    assert (got.headers["content-type"], got.headers["x-one"], got.headers["webhook-id"]) == ("application/json", "1", "evt")
+    assert "expect" not in got.headers
+
+
+def test_methods_take_turns_on_one_handle(private: Transport[Any], receiver: Receiver) -> None:
+    for method, body in (("POST", b"a"), ("GET", b""), ("PUT", b"b"), ("GET", b""), ("POST", b"c"), ("DELETE", b"")):
+        assert private.send(post(receiver.url(), body, method=method)).status == 200
+    assert [(r.method, r.body) for r in receiver.requests] == [
+        ("POST", b"a"), ("GET", b""), ("PUT", b"b"), ("GET", b""), ("POST", b"c"), ("DELETE", b""),
+    ]  # fmt: skip
+
+
+def test_connections_are_kept_unless_a_fresh_one_is_asked_for(private: Transport[Any], receiver: Receiver) -> None:
+    for fresh in (False, False, True, True, False):
+        assert private.send(post(receiver.url(), fresh=fresh)).status == 200
+    first, second, third, fourth, last = (r.connection for r in receiver.requests)
+    assert first == second == last
+    assert len({first, third, fourth}) == 3
+
+
+def test_many_go_at_once_and_each_answer_finds_its_request(private: Transport[Any], receiver: Receiver) -> None:
+    for number in range(20):
+        receiver.on(f"/{number}", Answer(200 + number))
+        private.start(number, post(receiver.url(f"/{number}")))
+    found: dict[int, int] = {}
+    while len(found) < 20:
+        found.update({tag: reply.status for tag, reply in private.finished(1.0)})
+    assert found == {number: 200 + number for number in range(20)}
+    assert private.in_flight == 0
+
+
+def test_slow_receivers_give_up_their_place_to_others(receiver: Receiver) -> None:
+    receiver.on("/slow", Answer(held=True))
+    with closing(Transport[Any](allow_private=True, total_ms=5_000)) as transport:
+        for number in range(WINDOW):
+            transport.start(number, post(receiver.url("/slow")))
+        assert not transport.has_room()
+        until = time.monotonic() + 5
+        while not transport.has_room() and time.monotonic() < until:
+            assert transport.finished(0.05) == []
+        assert transport.has_room()
+        assert WINDOW < MOST
+        receiver.release()
+
+
+def test_what_is_under_way_can_be_dropped(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/slow", Answer(held=True))
+    private.start("dropped", post(receiver.url("/slow")))
+    receiver_has_it(private, receiver)
+    private.abandon()
+    assert private.in_flight == 0
+    assert private.send(post(receiver.url("/next"))).status == 200
+    receiver.release()
+
+
+def receiver_has_it(transport: Transport[Any], receiver: Receiver) -> None:
+    until = time.monotonic() + 5
+    while not receiver.requests and time.monotonic() < until:
+        assert transport.finished(0.02) == []
+    assert receiver.requests
+
+
+# -- answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_of_a_body_without_end_the_start_is_kept_and_the_status_counts(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/", Answer(fault="endless"))
+    reply = private.send(post(receiver.url()))
+    assert (reply.status, reply.error, len(reply.head)) == (200, None, 4096)
+    assert reply.duration_ms < 1_000
+
+
+def test_as_much_of_an_answer_is_kept_as_the_request_wants(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/", Answer(body=b"y" * 100_000))
+    assert len(private.send(post(receiver.url(), keep=200_000)).head) == 100_000
+    assert len(private.send(post(receiver.url())).head) == 4096
+
+
+def test_a_body_that_ends_too_early_leaves_the_status(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/", Answer(201, body=b"half", headers=(("Content-Length", "100"), ("Connection", "close"))))
+    reply = private.send(post(receiver.url()))
+    assert (reply.status, reply.error, reply.head) == (201, None, b"half")
+
+
+@pytest.mark.parametrize("fault", ["reset", "close"])
+def test_a_connection_that_breaks_after_the_request_may_have_been_acted_on(
+    private: Transport[Any], receiver: Receiver, fault: str
+) -> None:
+    receiver.on("/", Answer(fault=fault))
+    reply = private.send(post(receiver.url(), fresh=True))
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "reset", True)
+    assert len(receiver.requests) == 1
+
+
+def test_no_answer_in_time_may_have_been_acted_on(receiver: Receiver) -> None:
+    receiver.on("/", Answer(held=True))
+    with closing(Transport[Any](allow_private=True, total_ms=200)) as transport:
+        reply = transport.send(post(receiver.url()))
+    receiver.release()
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "timeout", True)
+    assert 200 <= reply.duration_ms < 1_500
+
+
+def test_time_is_for_the_whole_answer_not_for_each_byte() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=_trickle, args=(listening,))
+        thread.start()
+        with closing(Transport[Any](allow_private=True, total_ms=300)) as transport:
+            reply = transport.send(post(f"http://127.0.0.1:{listening.getsockname()[1]}/"))
+        thread.join()
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "timeout", True)
+    assert reply.duration_ms < 1_500
+
+
+def _trickle(listening: socket.socket) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(65536)
+        try:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            for _ in range(200):
+                connection.sendall(b".")
+                time.sleep(0.02)
+        except OSError:
+            pass
+
+
+def test_where_nobody_listens_nothing_was_sent(private: Transport[Any]) -> None:
+    reply = private.send(post(f"http://127.0.0.1:{free_port()}/"))
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "connect", False)
+
+
+def test_a_name_that_does_not_exist_was_never_reached(private: Transport[Any]) -> None:
+    reply = private.send(post("http://no-such-host.invalid/"))
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "resolve", False)
+
+
+def test_an_answer_that_is_not_http_may_have_been_acted_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=_say, args=(listening, b"SSH-2.0-OpenSSH_9.2\r\n"))
+        thread.start()
+        with closing(Transport[Any](allow_private=True, total_ms=2_000)) as transport:
+            reply = transport.send(post(f"http://127.0.0.1:{listening.getsockname()[1]}/"))
+        thread.join()
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "protocol", True)
+
+
+def _say(listening: socket.socket, text: bytes) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(text)
+
+
+# -- TLS -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that only its own file vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+    signed = builder.add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    private_bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(private_bytes + signed.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+def test_a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent(private: Transport[Any], certificate: Path) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    with run_receiver(tls=context) as receiver:
+        reply = private.send(post(receiver.url()))
+        assert (reply.status, reply.error, reply.ambiguous) == (0, "certificate", False)
+        assert "certificate" in reply.detail.lower()
+        assert receiver.requests == []
+        with closing(Transport[Any](allow_private=True, ca_file=str(certificate))) as trusting:
+            assert trusting.send(post(receiver.url())).status == 200
+
+
+def test_tls_to_a_receiver_without_it_fails_before_anything_is_sent(private: Transport[Any], receiver: Receiver) -> None:
+    reply = private.send(post(receiver.url().replace("http:", "https:")))
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "tls", False)
+
+
+# -- Retry-After -----------------------------------------------------------------------------------------------------
+
+AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", "120.0"),
+        ("1.5", "1.5"),
+        ("0", "0.0"),
+        ("86400000", "86400000.0"),
+        (format_datetime(AT + timedelta(hours=12), usegmt=True), "43200.0"),
+        (format_datetime(AT - timedelta(hours=1), usegmt=True), "0.0"),
+        ("soon", None),
+        ("", None),
+        ("-5", None),
+        ("12abc", None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_and_as_a_date(value: str, seconds: str | None) -> None:
+    assert seconds_asked(value, AT.timestamp()) == seconds
+
+
+def test_retry_after_comes_with_a_refusal_and_not_with_a_success(receiver: Receiver) -> None:
+    header = (("retry-after", format_datetime(AT + timedelta(seconds=90), usegmt=True)),)
+    receiver.on("/busy", Answer(429, headers=header))
+    receiver.on("/fine", Answer(200, headers=header))
+    with closing(Transport[Any](allow_private=True, clock=AT.timestamp)) as transport:
+        assert transport.send(post(receiver.url("/busy"))).retry_after == "90.0"
+        assert transport.send(post(receiver.url("/fine"))).retry_after is None
+        assert transport.send(post(receiver.url("/none"))).retry_after is None
+
+
+def test_nothing_is_ever_traced() -> None:
+    assert pycurl.VERBOSE not in [option for option, _ in Transport[Any]()._options]
