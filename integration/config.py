@@ -62,7 +62,14 @@ def _version(text: str) -> str:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("tokenmetrics_api_key", str, "", "Token Metrics API key; without one the sandbox market is polled", "TOKENMETRICS_API_KEY", True),
+    Setting(
+        "tokenmetrics_api_key",
+        str,
+        "",
+        "Token Metrics API key; without one the sandbox market is polled",
+        "TOKENMETRICS_API_KEY",
+        True,
+    ),
     Setting("tokenmetrics_url", str, "https://api.tokenmetrics.com", "Base address of the Token Metrics API", "TOKENMETRICS_URL"),
     Setting("tokenmetrics_version", _version, "v2", "Version of the Token Metrics API: v2 or v3", "TOKENMETRICS_VERSION"),
     Setting("plan", _plan, "free", "Your Token Metrics plan: free, advanced, premium or vip"),
@@ -70,14 +77,30 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("calls_per_minute", int, 0, "Calls a minute Gradewire may make; 0 means the plan's"),
     Setting("withheld_days", int, -1, "Newest days that the plan withholds; -1 means the plan's"),
     Setting("watched_tokens", int, 50, "Most tokens that may be watched through sources that are read token by token"),
-    Setting("database_url", str, "", "SQLite or PostgreSQL; empty means sandbox.db or gradewire.db in the data folder", "DATABASE_URL", True),
+    Setting(
+        "database_url",
+        str,
+        "",
+        "SQLite or PostgreSQL; empty means sandbox.db or gradewire.db in the data folder",
+        "DATABASE_URL",
+        True,
+    ),
     Setting("redis_url", str, "", "Redis as broker; empty means everything runs in one process", "REDIS_URL", True),
     Setting("data", Path, Path(".gradewire"), "Folder for the database and the key of an embedded Gradewire"),
-    Setting("secret_key", str, "", "Key (or keys, comma separated, newest first) that secrets are encrypted with; empty means a file made at first start", "", True),
+    Setting(
+        "secret_key",
+        str,
+        "",
+        "Key (or keys, comma separated, newest first) that secrets are encrypted with; empty means a file made at first start",
+        "",
+        True,
+    ),
     Setting("host", str, "127.0.0.1", "Address to listen on"),
     Setting("port", int, 8377, "Port to listen on", "PORT"),
     Setting("public_url", str, "", "Address under which others reach this Gradewire, for links"),
-    Setting("allow_private", _flag, False, "Let deliveries reach private and loopback addresses (and plain http); only for trying out"),
+    Setting(
+        "allow_private", _flag, False, "Let deliveries reach private and loopback addresses (and plain http); only for trying out"
+    ),
     Setting("smtp_host", str, "", "Mail server for outgoing e-mail"),
     Setting("smtp_port", int, 587, "Its port"),
     Setting("smtp_user", str, "", "User name at the mail server"),
@@ -91,7 +114,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("speed", float, 1.0, "Market seconds in a second, where the upstream is a fast sandbox"),
     Setting("market_start", int, 0, "Market time (ms) at market_anchor, where the upstream is a fast sandbox"),
     Setting("market_anchor", int, 0, "Wall time (ms) at which the market stood at market_start"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

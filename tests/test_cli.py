@@ -22,7 +22,7 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: RunningSandbox) -> Iterator[CliRunner]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: RunningSandbox) -> CliRunner:
     for name in ("DATABASE_URL", "REDIS_URL", "TOKENMETRICS_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
@@ -35,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: RunningSandbox
     import time
 
     monkeypatch.setenv("GRADEWIRE_MARKET_ANCHOR", str(time.time_ns() // 1_000_000))
-    yield CliRunner()
+    return CliRunner()
 
 
 def invoke(run: CliRunner, *arguments: str) -> Result:
@@ -93,7 +93,9 @@ def test_polls_are_made_and_events_shown(run: CliRunner, sandbox: RunningSandbox
 
 def test_a_wrong_subscription_leaves_nothing_behind(run: CliRunner) -> None:
     invoke(run, "keys", "create", "--account", EMAIL)
-    ended = invoke(run, "subscribe", "grade_changed", "--account", EMAIL, "--to", "email", "--set", f"to={EMAIL}", "--option", "pionts=1")
+    ended = invoke(
+        run, "subscribe", "grade_changed", "--account", EMAIL, "--to", "email", "--set", f"to={EMAIL}", "--option", "pionts=1"
+    )
     assert ended.exit_code == 1
     assert "Did you mean points?" in ended.output
     from integration.cli import _gradewire
