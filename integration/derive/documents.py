@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from integration.config import SETTINGS
-from integration.derive.catalogue import described_triggers
+from integration.derive.catalogue import describe_trigger
 from integration.derive.describe import describe_input, describe_output
 from integration.domain.catalogue import Channel, Source, Trigger
 
@@ -16,7 +16,7 @@ _NOTE = "<!-- Made by `make derive` from the catalogue; edit that instead. -->\n
 
 def files(triggers: Mapping[str, Trigger], sources: Mapping[str, Source], channels: Mapping[str, Channel]) -> dict[Path, str]:
     """Path (from the checkout's root) and text of every generated file."""
-    catalogue = {"triggers": described_triggers(triggers, sources)}
+    catalogue = {"triggers": [describe_trigger(trigger, sources) for trigger in triggers.values()]}
     return {
         Path("zapier_app/catalogue.json"): json.dumps(catalogue, indent=1, ensure_ascii=False) + "\n",
         Path("docs/triggers.md"): _triggers(triggers),

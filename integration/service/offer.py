@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from integration.derive.describe import describe_input, describe_output, possible_sources
-from integration.derive.openapi import scope_schema
+from integration.derive.catalogue import describe_trigger
 from integration.domain.catalogue import Trigger
-from integration.domain.retry import HOUR
 from integration.service.asking import calls_a_month
 from integration.service.wiring import Gradewire
 from integration.store.queries import overview, subjects
@@ -24,30 +22,10 @@ def catalogue(gradewire: Gradewire) -> list[Shown]:
 
 
 def _trigger(gradewire: Gradewire, trigger: Trigger, tokens: int) -> Shown:
-    default = trigger.sources(trigger.options().load({}))
-    polled = [gradewire.catalogue.sources[key] for key in possible_sources(trigger)]
-    return {
-        "key": trigger.key,
-        "noun": trigger.noun,
-        "label": trigger.label,
-        "description": trigger.description,
-        "subject": trigger.subject,
-        "options": describe_input(trigger.options),
-        "scope": describe_input(scope_schema(trigger)),
-        "payload": describe_output(trigger.payload),
-        "sources": [
-            {
-                "key": source.key,
-                "label": source.label,
-                "cadence_hours": source.cadence / HOUR,
-                "calls_a_month": calls_a_month(source, tokens),
-                "per_subject": source.selection == "ids",
-                "default": source.key in default,
-            }
-            for source in polled
-        ],
-        "sample": dict(trigger.sample),
-    }
+    sources = gradewire.catalogue.sources
+    described = describe_trigger(trigger, sources)
+    costs = [{**source, "calls_a_month": calls_a_month(sources[source["key"]], tokens)} for source in described["sources"]]
+    return {**described, "sources": costs}
 
 
 def choices(gradewire: Gradewire, name: str, text: str, page: int) -> list[Shown]:
