@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Table, select
 
 from integration.config import Settings, load
-from integration.domain.retry import DAY
+from integration.domain.retry import DAY, MINUTE
 from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
 from integration.service import accounts, feeds, subscribe
 from integration.service.evaluate import Catalogue
@@ -42,9 +42,9 @@ def prices() -> Path:
 
 @dataclass
 class Wall:
-    """A wall clock that moves only when it is told to."""
+    """A wall clock that moves only when it is told to, from the start of a minute on: plans are counted by minutes."""
 
-    ms: int = field(default_factory=wall_clock)
+    ms: int = field(default_factory=lambda: wall_clock() // MINUTE * MINUTE)
 
     def __call__(self) -> int:
         return self.ms

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from integration.domain.errors import InvalidInput
 from integration.domain.ids import canonical, rule_id
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
-from integration.service.evaluate import ActiveRule
+from integration.service.evaluate import ActiveRule, active, needed
 from integration.service.wiring import Gradewire
 from integration.store.queries import rules, subjects
 
@@ -165,16 +164,14 @@ def cost(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: 
     """What polling for this takes. Who else wants the same adds nothing: calls follow from (source, subject) alone."""
     now = gradewire.now()
     catalogue = gradewire.catalogue
-    wanted = {(trigger, options, text) for trigger, options, text, _ in rules.wanted_scopes(connection, now)}
-    wanted.discard((rule.trigger.key, rule.canonical, scope.text))
+    live = {row.id: ready for row in rules.live_rules(connection, now) if (ready := active(catalogue, row))}
+    wanted = [(live[rule_id], Scope.parse(text)) for *_, text, rule_id in rules.wanted_scopes(connection, now) if rule_id in live]
     tokens = len(subjects.load(connection, kind="token"))
     total = added = 0
-    for key in rule.trigger.sources(rule.options):
+    for key in needed(rule, scope):
         source = catalogue.sources[key]
-        others = {
-            ident for trigger, options, text in wanted for ident in _asked(gradewire, connection, source, trigger, options, text)
-        }
-        mine = set(_asked(gradewire, connection, source, rule.trigger.key, rule.canonical, scope.text))
+        others = {ident for wish in wanted for ident in _asked(connection, source, *wish)}
+        mine = set(_asked(connection, source, rule, scope))
         each = calls_a_month(source, tokens)
         total += each * len(mine)
         added += 0 if source.always else each * len(mine - others)
@@ -186,15 +183,12 @@ def calls_a_month(source: Source, tokens: int) -> int:
     return math.ceil(30 * DAY / source.cadence) * (max(1, math.ceil(tokens / PAGE)) if source.selection == "all_pages" else 1)
 
 
-def _asked(gradewire: Gradewire, connection: Connection, source: Source, trigger_key: str, options: str, text: str) -> list[str]:
+def _asked(connection: Connection, source: Source, rule: ActiveRule, scope: Scope) -> list[str]:
     """The selections of a source that one wish asks for."""
-    trigger = gradewire.catalogue.triggers.get(trigger_key)
-    if trigger is None or source.key not in trigger.sources(trigger.options().load(json.loads(options))):
+    if source.key not in needed(rule, scope):
         return []
     if source.selection != "ids":
         return ["all"]
-    scope = Scope.parse(text)
-    names = [str(number) for number in scope.ids]
     if scope.kind == "any":
-        names = sorted(subjects.load(connection, kind=source.subject))
-    return names
+        return [str(_number(name)) for name in subjects.load(connection, kind=source.subject)]
+    return [str(number) for number in scope.ids]

@@ -20,6 +20,8 @@ from integration.domain.scope import Facts, Scope
 from integration.service.compose import compose, snapshots
 from integration.store.queries import deliveries, events, readings, rules, subjects
 
+#: The source of market cap ranks.
+RANKS = "top_market_cap"
 #: Subjects whose histories are looked at together.
 AT_ONCE = 500
 
@@ -64,6 +66,11 @@ def active(catalogue: Catalogue, row: Any) -> ActiveRule | None:
     if trigger is None or trigger.semantics != row.semantics:
         return None
     return ActiveRule(row.id, trigger, trigger.options().load(json.loads(row.options)), row.options)
+
+
+def needed(rule: ActiveRule, scope: Scope) -> tuple[str, ...]:
+    """The sources that must be polled for a rule within a scope: the rule's own, and ranks where the scope goes by them."""
+    return (*rule.trigger.sources(rule.options), *((RANKS,) if scope.kind == "top" else ()))
 
 
 def logs(connection: Connection, source: Source, *, since: int, names: Sequence[str]) -> Iterator[Log]:
@@ -186,8 +193,9 @@ def store_events(
     fresh = {identity: entry for identity, entry in found.items() if identity not in there}
     if not fresh:
         return []
-    named = subjects.load(connection, sorted({subject for _, subject, _ in fresh.values()}))
-    shots = snapshots(connection, catalogue.sources, sorted(named))
+    told_of = sorted({subject for _, subject, _ in fresh.values()})
+    named = subjects.load(connection, told_of)
+    shots = snapshots(connection, catalogue.sources, told_of)
     new = []
     for identity, (rule, subject, told) in fresh.items():
         row = named.get(subject) or unnamed(subject)

@@ -15,7 +15,7 @@ from integration.domain.catalogue import Batch, Source, SubjectRow
 from integration.domain.errors import BudgetSpent, UpstreamError
 from integration.domain.retry import DAY, MINUTE
 from integration.domain.scope import Scope
-from integration.service.evaluate import active, evaluate
+from integration.service.evaluate import active, evaluate, needed
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, polls, readings, rules, subjects
 from integration.tokenmetrics import Fetched
@@ -55,8 +55,7 @@ def selections(gradewire: Gradewire, source: Source) -> list[str]:
             scope, rule = Scope.parse(text), live.get(rule_id)
             if rule is None:
                 continue
-            anything |= scope.kind == "top" and source.key == "top_market_cap"
-            if source.key in rule.trigger.sources(rule.options):
+            if source.key in needed(rule, scope):
                 anything = True
                 wanted |= set(scope.ids)
                 if source.selection == "ids" and scope.kind == "any":

@@ -121,6 +121,7 @@ def test_the_cost_is_that_of_polling_and_is_added_once(here: Script) -> None:
     here.subscribed("sharpe_threshold", {"tokens": "BTC"})
     assert price(here, "sharpe_threshold") == asking.Cost(30, 0)
     assert price(here, "grade_changed").added == 30
+    assert price(here, "sharpe_threshold", top=10) == asking.Cost(60, 30)
     assert price(here, "index_ranking", indices="6") == asking.Cost(30, 30)
     here.subscribed("index_ranking")
     assert price(here, "index_ranking", indices="6") == asking.Cost(30, 0)

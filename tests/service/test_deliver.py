@@ -17,18 +17,18 @@ import standardwebhooks
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from integration.domain.message import Message
+from integration.domain.message import Message, Retry
 from integration.domain.retry import DAY, HOUR, MINUTE, SCHEDULE, SECOND
 from integration.service.claiming import BATCH, HOLD_MS, LEASE_MS, claim
 from integration.service.deliver import drain, send_over
-from integration.service.sending import WIDTH
+from integration.service.lanes import WIDTH
 from integration.store.database import Database
 from integration.store.queries import deliveries, outbox
 from integration.store.tables import delivery, destination, subscription
 from integration.wire.http import Transport
 from tests.receiver import Answer, Receiver
 from tests.servers import free_port
-from tests.service.given import ACCOUNT, NOW, SECRET, Given
+from tests.service.given import ACCOUNT, NOW, SECRET, Given, channel
 
 
 @pytest.fixture
@@ -134,9 +134,6 @@ def test_the_schedule_ends_after_its_last_retry(one: Given, receiver: Receiver) 
     assert len(receiver.requests) == 10
 
 
-HTTP_DATE = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
-
-
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("header", "least", "most"),
@@ -145,13 +142,15 @@ HTTP_DATE = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
         ("1", 5 * SECOND, 6 * SECOND),
         ("43200", 12 * HOUR, 14.4 * HOUR),
         ("999999", DAY, 1.2 * DAY),
-        (HTTP_DATE, 1.9 * HOUR, 2.4 * HOUR),
+        ("a date in two hours", 1.9 * HOUR, 2.4 * HOUR),
         ("soon", 5 * SECOND, 6 * SECOND),
     ],
 )
 def test_the_receiver_says_how_long_to_wait(
     one: Given, receiver: Receiver, status: int, header: str, least: float, most: float
 ) -> None:
+    if header == "a date in two hours":
+        header = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
     receiver.on("/a", Answer(status, headers=(("Retry-After", header),)))
     one.drain()
     assert least <= one.row().next_attempt_at - NOW <= most
@@ -317,6 +316,21 @@ def test_a_message_that_cannot_be_rendered_dies_alone(given: Given, receiver: Re
     assert dead.attempts == 0
 
 
+WORDS = 'NUL \0, half \ud83d, "quoted", {braces}, back\\slash, NULL, ünï' + "x" * 1000
+
+
+def test_any_words_of_a_receiver_can_be_written_down(given: Given, receiver: Receiver) -> None:
+    given.channels["webhook"] = channel(verdict=lambda reply: Retry(reason=WORDS))
+    given.receives("a", receiver.url("/a"))
+    receiver.on("/a", Answer(500, body=bytes(range(256))))
+    given.owes("a", events=2)
+    given.drain()
+    for row, tried in zip(given.rows(), given.attempts(), strict=True):
+        assert row.reason.startswith('NUL , half ?, "quoted", {braces}, back\\slash, NULL, ünïx')
+        assert len(row.reason) < 501
+        assert tried.head == bytes(range(256))
+
+
 def test_settings_that_cannot_be_opened_hold_their_own_destination_only(given: Given, receiver: Receiver) -> None:
     for name in ("a", "b"):
         given.receives(name, receiver.url(f"/{name}"))
@@ -430,12 +444,19 @@ def test_a_worker_that_must_stop_finishes_what_is_under_way_and_gives_back_the_r
     given.receives("a", receiver.url("/a"))
     receiver.on("/a", Answer(held=True))
     given.owes("a", events=100)
-    stopping = threading.Event()
-    worker = threading.Thread(target=given.drain, kwargs={"stop": stopping.is_set})
+    stopping, asked = threading.Event(), threading.Semaphore(0)
+
+    def stop() -> bool:
+        if stopping.is_set():
+            asked.release()
+        return stopping.is_set()
+
+    worker = threading.Thread(target=given.drain, kwargs={"stop": stop})
     worker.start()
     receiver.wait_for(WIDTH)
     stopping.set()
-    time.sleep(0.2)
+    for _ in range(5):  # the claimer asks once, the sender again and again: by now it has given back
+        assert asked.acquire(timeout=10)
     receiver.release()
     worker.join()
     assert given.state() == {"pending": 100 - WIDTH, "delivered": WIDTH}

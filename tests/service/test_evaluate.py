@@ -85,7 +85,9 @@ numbers = itertools.count()
 @settings(max_examples=40, deadline=None)
 @given(steps=STEPS)
 def test_in_whatever_order_readings_come_live_events_are_those_that_a_feed_finds_in_the_log(
-    steps: list[Any], _sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+    steps: list[Any],
+    _sqlite_template: Path,  # noqa: PT019
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "orders"
     folder.mkdir(exist_ok=True)

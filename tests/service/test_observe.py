@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from integration.service.observe import LEASE, Observed, observe, selections, tr
 from integration.store import migrate
 from integration.store.database import Database
 from integration.store.tables import call, delivery, poll, reading
-from tests.market import Town, quiet, town
+from tests.market import Town, at_once, quiet, town
 from tests.service.script import START, Script, script
 
 SHARPE = "quantmetrics"
@@ -509,3 +510,23 @@ def test_a_plan_of_few_calls_is_kept_to_and_the_poll_is_whole_later(sqlite_datab
         done = market.poll_one(SHARPE)
         assert (done.status, done.rows) == ("done", 250)
         assert sum(market.calls.values()) == 3
+
+
+def test_two_pollers_never_overspend_together_and_store_only_whole_polls(postgresql_database: Database, tmp_path: Path) -> None:
+    with town(postgresql_database, tmp_path, sandbox=quiet(tokens=350), calls_per_minute=5) as market:
+        market.feed("sharpe_threshold")
+        market.feed("grade_changed", grade="investor")
+        workers, keys = (market.gradewire, market.worker()), (SHARPE, "tokens")
+        sources = [market.catalogue.sources[key] for key in keys]
+        ended = at_once(*[partial(observe, worker, source) for worker, source in zip(workers, sources, strict=True)])
+        assert sorted(one.status for one in ended).count("failed") >= 1
+        assert sum(market.calls.values()) == 5
+        assert len(market.rows(reading)) in (0, 350)
+        for _ in range(2):
+            market.pass_days(0.1)
+            for worker, source in zip(workers, sources, strict=True):
+                observe(worker, source)
+        assert {row.status for row in market.rows(poll)} == {"done"}
+        assert len(market.rows(reading)) == 350
+        assert sum(market.calls.values()) == 8
+        workers[1].close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -18,3 +20,19 @@ def lock_sequence(connection: Connection) -> None:
     """Wait until no other transaction can give event numbers; held to the commit."""
     if connection.dialect.name != "sqlite":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SEQUENCE_LOCK})
+
+
+def array(values: Iterable[int | str | bytes | None]) -> str:
+    """A column of values as the text of a PostgreSQL array, to be bound and cast: many times cheaper than a list.
+
+    Texts must not hold the character NUL, which PostgreSQL cannot store.
+    """
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: int | str | bytes | None) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"\\\\x' + value.hex() + '"' if isinstance(value, bytes) else str(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, literal_column, select, text, update
 
+from integration.store.queries._dialect import array
 from integration.store.tables import attempt, delivery, destination, event, subscription
 
 PENDING, DELIVERED, DEAD = 0, 1, 2
@@ -34,7 +35,7 @@ def insert_deliveries(connection: Connection, owed: Sequence[tuple[int, str, str
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_OWE_SQLITE, [(*one, now, now) for one in owed])
     else:
-        events, subscriptions, destinations = map(list, zip(*owed, strict=True))
+        events, subscriptions, destinations = map(array, zip(*owed, strict=True))
         given = {"now": now, "events": events, "subscriptions": subscriptions, "destinations": destinations}
         connection.execute(_OWE_POSTGRESQL, given)
 

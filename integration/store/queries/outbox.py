@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause, select, text, update
 
+from integration.store.queries._dialect import array
 from integration.store.queries.deliveries import DEAD, IS_PENDING
 from integration.store.tables import delivery, destination, subscription
 
@@ -110,25 +111,31 @@ def stories(connection: Connection, seqs: Sequence[int]) -> dict[int, Story]:
     if connection.dialect.name == "sqlite":
         found: Rows = connection.exec_driver_sql(_STORIES_SQLITE, (str(list(seqs)),)).all()
     else:
-        found = _rows(connection, _STORIES_POSTGRESQL, {"seqs": list(seqs)})
+        found = _rows(connection, _STORIES_POSTGRESQL, {"seqs": array(seqs)})
     return {row[0]: Story(row[1], row[2], row[3]) for row in found}
 
 
 _PLACES_SQLITE = """
-    SELECT json_group_array(json_array(id, channel, status, reason, changed_at, next_send_at, prepared))
-    FROM destination WHERE id IN (SELECT value FROM json_each(?))"""
+    SELECT json_group_array(json_array(k.key, d.channel, d.status, d.reason, d.changed_at, d.next_send_at, d.prepared))
+    FROM json_each(?) k LEFT JOIN destination d ON d.id = k.key
+    WHERE d.id IS NULL OR d.status <> 'active' OR d.changed_at <> k.value OR d.next_send_at > ?"""
 _PLACES_POSTGRESQL = text("""
-    SELECT id, channel, status, reason, changed_at, next_send_at, prepared
-    FROM destination WHERE id = ANY(CAST(:ids AS text[]))""")
+    SELECT k.id, d.channel, d.status, d.reason, d.changed_at, d.next_send_at, d.prepared
+    FROM unnest(CAST(:ids AS text[]), CAST(:changes AS bigint[])) AS k (id, changed_at)
+    LEFT JOIN destination d ON d.id = k.id
+    WHERE d.id IS NULL OR d.status <> 'active' OR d.changed_at <> k.changed_at OR d.next_send_at > :now""")
 
 
-def places(connection: Connection, ids: Sequence[str]) -> dict[str, Place]:
-    """Destinations by id, without their settings."""
+def news(connection: Connection, known: Mapping[str, int], now: int) -> dict[str, Place]:
+    """Of destinations known as they were at a time (their `changed_at`), those of which there is more to say than that
+    they are as before, active, and free to be sent to at `now`. A removed one has the status "removed"."""
     if connection.dialect.name == "sqlite":
-        found = _json(connection, _PLACES_SQLITE, (json.dumps(ids),))
+        found = _json(connection, _PLACES_SQLITE, (json.dumps(known), now))
     else:
-        found = _rows(connection, _PLACES_POSTGRESQL, {"ids": list(ids)})
-    return {row[0]: Place._make(row) for row in found}
+        given = {"ids": array(known), "changes": array(known.values()), "now": now}
+        found = _rows(connection, _PLACES_POSTGRESQL, given)
+    gone = ("", "removed", None, 0, 0, 0)
+    return {row[0]: Place._make(row) if row[2] is not None else Place(row[0], *gone) for row in found}
 
 
 def configs(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
@@ -149,7 +156,7 @@ def silent_subscriptions(connection: Connection, ids: Sequence[str]) -> dict[str
     if connection.dialect.name == "sqlite":
         found = _json(connection, _SILENT_SQLITE, (json.dumps(ids),))
     else:
-        found = _rows(connection, _SILENT_POSTGRESQL, {"ids": list(ids)})
+        found = _rows(connection, _SILENT_POSTGRESQL, {"ids": array(ids)})
     return {row[0]: (row[1], row[2]) for row in found}
 
 
@@ -212,8 +219,8 @@ def _many(connection: Connection, sqlite: str, postgresql: TextClause, rows: Seq
             connection.exec_driver_sql(sqlite.format(rows=", ".join([row] * count)), values)
             start += count
     else:
-        columns: dict[str, list[Any]] = dict(zip(rows[0]._fields, map(list, zip(*rows, strict=True)), strict=True))
-        connection.execute(postgresql, columns)
+        columns = map(array, zip(*rows, strict=True))
+        connection.execute(postgresql, dict(zip(rows[0]._fields, columns, strict=True)))
 
 
 def take_turn(connection: Connection, destination_id: str, now: int, next_at: int) -> bool:

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from integration.store.database import Database
+from integration.store.queries import readings
+from integration.store.queries.readings import Row
+
+DAY = 86_400_000
+
+
+def packed(*values: float) -> bytes:
+    return np.asarray(values, dtype=np.float64).tobytes()
+
+
+def row(
+    subject: str, as_of: int, version: int = 0, *, known_at: int | None = None, origin: str = "live", value: float = 1.0
+) -> Row:
+    return Row("s", subject, as_of, version, as_of if known_at is None else known_at, origin, None, packed(value), None)
+
+
+def store(database: Database, *rows: Row) -> None:
+    with database.write() as connection:
+        readings.add(connection, rows)
+
+
+def test_values_come_back_bit_for_bit(database: Database) -> None:
+    numbers = (0.1, -0.0, float("nan"), 1e-310, 1.7976931348623157e308)
+    store(database, Row("s", "token:1", DAY, 0, DAY, "live", 7, packed(*numbers), '{"a":"ü"}'))
+    with database.read() as connection:
+        (found,) = readings.log(connection, "s", since=0, subjects=["token:1"])
+    assert tuple(found) == ("token:1", DAY, DAY, packed(*numbers), '{"a":"ü"}')
+
+
+def test_a_version_is_stored_once(database: Database) -> None:
+    store(database, row("token:1", DAY))
+    with pytest.raises(IntegrityError):
+        store(database, row("token:1", DAY))
+
+
+def test_the_newest_version_of_each_subject_at_some_times(database: Database) -> None:
+    store(database, row("token:1", DAY), row("token:1", DAY, 1, value=2.0), row("token:2", DAY), row("token:1", 2 * DAY))
+    with database.read() as connection:
+        found = readings.newest_versions(connection, "s", [DAY])
+        assert readings.newest_versions(connection, "t", [DAY]) == readings.newest_versions(connection, "s", []) == {}
+    assert {key: version.version for key, version in found.items()} == {("token:1", DAY): 1, ("token:2", DAY): 0}
+    assert found["token:1", DAY].values == packed(2.0)
+
+
+def test_a_log_is_in_the_order_in_which_things_were_known_and_without_what_was_filled_in_later(database: Database) -> None:
+    store(
+        database,
+        row("token:1", 3 * DAY, known_at=3),
+        row("token:1", 2 * DAY, known_at=4),
+        row("token:1", 3 * DAY, 1, known_at=4),
+        row("token:1", 1 * DAY, known_at=1, origin="backfill"),
+        row("token:1", 4 * DAY, known_at=2, origin="reconstructed"),
+        row("token:2", 3 * DAY, known_at=1),
+        row("token:3", 3 * DAY, known_at=1),
+    )
+    with database.read() as connection:
+        found = readings.log(connection, "s", since=0, subjects=["token:2", "token:1"])
+        recent = readings.log(connection, "s", since=3 * DAY, subjects=["token:1"])
+        assert readings.log(connection, "s", since=0, subjects=[]) == []
+    assert [(r[0], r[1] // DAY, r[2]) for r in found] == [
+        ("token:1", 1, 1), ("token:1", 3, 3), ("token:1", 2, 4), ("token:1", 3, 4), ("token:2", 3, 1),
+    ]  # fmt: skip
+    assert [(r[1] // DAY, r[2]) for r in recent] == [(3, 3), (3, 4)]
+
+
+def test_the_latest_of_each_subject_is_its_newest_version(database: Database) -> None:
+    store(
+        database,
+        row("token:1", DAY, value=1.0),
+        row("token:1", 2 * DAY, 1, value=3.0),
+        row("token:1", 2 * DAY, value=2.0),
+        row("token:2", DAY, value=4.0),
+    )
+    with database.read() as connection:
+        found = readings.latest(connection, "s", ["token:1", "token:2", "token:3"])
+    assert found == {"token:1": (2 * DAY, packed(3.0)), "token:2": (DAY, packed(4.0))}
+
+
+def test_who_is_known_is_who_was_told_of_live(database: Database) -> None:
+    store(database, row("token:1", DAY), row("token:2", DAY, origin="backfill"), row("token:3", DAY))
+    with database.read() as connection:
+        assert readings.known_subjects(connection, "s") == {"token:1", "token:3"}
+        assert readings.known_subjects(connection, "s", ["token:1", "token:2"]) == {"token:1"}
+        assert readings.known_subjects(connection, "s", []) == readings.known_subjects(connection, "t") == set()
+        assert (readings.newest_as_of(connection, "s"), readings.newest_as_of(connection, "t")) == (DAY, None)
