@@ -207,7 +207,8 @@ def subscribe(
 ) -> None:
     """Subscribe an account's new destination to TRIGGER."""
     from integration.service.accounts import account_id
-    from integration.service.subscribe import create_destination, create_subscription
+    from integration.service.destinations import create_destination
+    from integration.service.subscribe import create_subscription
 
     with _gradewire() as gradewire:
         owner = account_id(gradewire, account)
@@ -217,7 +218,7 @@ def subscribe(
                 gradewire, owner, trigger, _pairs(options, "--option"), _pairs(scopes, "--scope"), destination["id"]
             )
         except GradewireError:
-            from integration.service.subscribe import delete_destination
+            from integration.service.destinations import delete_destination
 
             delete_destination(gradewire, owner, destination["id"])
             raise

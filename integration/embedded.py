@@ -20,7 +20,7 @@ from rich.console import Console
 from integration.config import Settings
 from integration.domain.errors import GradewireError, Misconfigured
 from integration.domain.retry import DAY
-from integration.service import accounts, inbox, subscribe
+from integration.service import accounts, destinations, inbox, subscribe
 from integration.service.wiring import Gradewire, build, wall_clock
 
 #: Whoever opens the page of a fresh installation; a real address for e-mail is given with the subscription.
@@ -199,14 +199,14 @@ def welcome(gradewire: Gradewire) -> Demo:
 
 
 def _demo_subscriptions(gradewire: Gradewire, owner: str, hook: str, secret: str) -> None:
-    there = {row["label"]: row for row in subscribe.list_destinations(gradewire, owner)}
+    there = {row["label"]: row for row in destinations.list_destinations(gradewire, owner)}
     for label, channel, config, wanted in (
         ("Built-in receiver", "webhook", {"url": hook, "secret": secret}, ("sharpe_threshold", "grade_changed", "index_ranking")),
         ("Mail catcher", "email", {"to": DEMO}, ("sharpe_threshold", "index_ranking")),
     ):
         if label in there:
             continue
-        destination = subscribe.create_destination(gradewire, owner, channel, config, label)
+        destination = destinations.create_destination(gradewire, owner, channel, config, label)
         for trigger in wanted:
             subscribe.create_subscription(gradewire, owner, trigger, {}, {}, destination["id"])
 

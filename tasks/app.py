@@ -11,7 +11,7 @@ from integration.config import Settings, load
 from integration.domain.clock import MarketClock
 
 #: How often the sweep looks for deliveries that no wake-up told of, in seconds.
-SWEEP_S = 5.0
+SWEEP_S = 1.0
 #: A source is looked at this many times in its cadence; the poll's row in the database makes it one poll a slot.
 LOOKS = 8
 LOOK_S = (0.25, 60.0)

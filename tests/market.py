@@ -18,7 +18,7 @@ from sqlalchemy import Table, select
 from integration.config import Settings, load
 from integration.domain.retry import DAY, MINUTE
 from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
-from integration.service import accounts, feeds, subscribe
+from integration.service import accounts, destinations, feeds, subscribe
 from integration.service.evaluate import Catalogue
 from integration.service.observe import Observed, observe, observe_due
 from integration.service.wiring import Gradewire, build, wall_clock
@@ -90,7 +90,7 @@ class Here:
     def subscribed(self, trigger: str, scope: Mapping[str, Any] | None = None, account: str = "", **options: Any) -> str:
         """A subscription of the account, at a new webhook destination; its id."""
         owner = account or self.account
-        place = subscribe.create_destination(self.gradewire, owner, "webhook", {"url": "http://127.0.0.1:9/"})
+        place = destinations.create_destination(self.gradewire, owner, "webhook", {"url": "http://127.0.0.1:9/"})
         made = subscribe.create_subscription(self.gradewire, owner, trigger, options, scope or {}, place["id"])
         return str(made["id"])
 

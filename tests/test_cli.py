@@ -100,7 +100,7 @@ def test_a_wrong_subscription_leaves_nothing_behind(run: CliRunner) -> None:
     assert "Did you mean points?" in ended.output
     from integration.cli import _gradewire
     from integration.service.accounts import account_id
-    from integration.service.subscribe import list_destinations
+    from integration.service.destinations import list_destinations
 
     with _gradewire() as gradewire:
         assert list_destinations(gradewire, account_id(gradewire, EMAIL)) == []

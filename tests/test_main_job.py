@@ -16,7 +16,7 @@ import pytest
 import standardwebhooks
 import svix.webhooks
 
-from integration.service import accounts, deliver, subscribe
+from integration.service import accounts, deliver, destinations, hooks, subscribe
 from integration.store.database import Database
 from integration.store.tables import subject
 from integration.web import create_app
@@ -94,8 +94,8 @@ class Told(NamedTuple):
 
 def live_through(here: Town, receiver: Receiver, mails: list[CaughtMail]) -> Told:
     """Subscribe, then let the days pass: each is polled, evaluated and told before the next."""
-    hook, _ = subscribe.create_hook(here.gradewire, here.account, receiver.url("/hook"), "sharpe_threshold", {}, {})
-    place = subscribe.create_destination(here.gradewire, here.account, "email", {"to": "ada@example.com"})
+    hook, _ = hooks.create_hook(here.gradewire, here.account, receiver.url("/hook"), "sharpe_threshold", {}, {})
+    place = destinations.create_destination(here.gradewire, here.account, "email", {"to": "ada@example.com"})
     by_mail = subscribe.create_subscription(here.gradewire, here.account, "sharpe_threshold", {}, {}, place["id"])["id"]
     assert here.feed("sharpe_threshold") == []
     hook_ids: list[str] = []

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +26,6 @@ LEASE_MS = 2 * TOTAL_MS + 10 * SECOND
 #: How often something that waits for its owner is looked at again; resuming makes it due at once.
 HOLD_MS = 5 * MINUTE
 KEPT_TARGETS = 20_000
-
-
 
 
 @dataclass(slots=True)
@@ -95,10 +94,10 @@ def claim(database: Database, ways: Ways, now: int, most: int = BATCH) -> Batch:
         if not due:
             return Batch(0, [])
         silent = outbox.silent_subscriptions(connection, list({row.subscription_id for row in due}))
-        places = outbox.places(connection, list({row.destination_id for row in due}))
-        _open(ways, places, lambda ids: outbox.configs(connection, ids))
+        news = outbox.news(connection, _known(ways, {row.destination_id for row in due}), now)
+        _targets(ways, news, lambda ids: outbox.configs(connection, ids))
         sort = _Sorting(ways, lease, now)
-        kept = sort.sort(due, silent, places)
+        kept = sort.sort(due, silent, news)
         kept = sort.pace(kept, lambda target, next_at: outbox.take_turn(connection, target.id, now, next_at))
         outbox.settle(connection, sort.outcomes)
         stories = outbox.stories(connection, list({row.event_seq for _, part in kept for row in part}))
@@ -123,26 +122,28 @@ def _told(ways: Ways, story: Story) -> Told:
     return story, body, _Event(body), f"{ways.public_url}/events/{story.id}" if ways.public_url else None
 
 
-def _open(ways: Ways, places: Mapping[str, Place], sealed: Callable[[list[str]], Mapping[str, bytes]]) -> None:
-    """Make targets of the destinations that changed since the last time. One that cannot be opened is no target."""
+def _known(ways: Ways, ids: set[str]) -> dict[str, int]:
+    """When these destinations had changed last, as far as this worker knows; -1 for those it does not know."""
+    if len(ways.targets) > KEPT_TARGETS:
+        ways.targets.clear()
     known = ways.targets
-    if len(known) > KEPT_TARGETS:
-        known.clear()
-    active = [place for place in places.values() if place.status == "active"]
-    wanted = [p.id for p in active if p.id not in known or known[p.id].changed_at != p.changed_at]
-    if not wanted:
-        return
-    for identity, config in sealed(wanted).items():
-        place = places[identity]
-        known.pop(identity, None)
+    return {identity: known[identity].changed_at if identity in known else -1 for identity in ids}
+
+
+def _targets(ways: Ways, news: Mapping[str, Place], sealed: Callable[[list[str]], Mapping[str, bytes]]) -> None:
+    """Make targets of active destinations that are new or changed. One that cannot be opened is no target."""
+    known = ways.targets
+    active = [place for place in news.values() if place.status == "active"]
+    changed = [place for place in active if place.id not in known or known[place.id].changed_at != place.changed_at]
+    configs = sealed([place.id for place in changed]) if changed else {}
+    for place in changed:
+        known.pop(place.id, None)
         channel = ways.channels.get(place.channel)
-        if channel is None:
-            continue
-        try:
-            opened = ways.open_config(config)
-        except Exception:  # noqa: S112 (whatever it is, it must not stop the neighbours: `sort` says what is wrong)
-            continue
-        known[identity] = Target(identity, channel, opened, place.changed_at, bool(place.prepared))
+        if channel is not None:
+            # Whatever goes wrong with one, it must not stop its neighbours; `sort` says what is wrong.
+            with suppress(Exception):
+                opened = ways.open_config(configs[place.id])
+                known[place.id] = Target(place.id, channel, opened, place.changed_at, bool(place.prepared))
 
 
 class _Sorting:
@@ -157,7 +158,7 @@ class _Sorting:
         self.outcomes.append(Outcome(state, row.attempts, row.ambiguous, at, done, reason, row.id, self._lease))
 
     def sort(
-        self, due: Sequence[Due], silent: Mapping[str, tuple[str, str | None]], places: Mapping[str, Place]
+        self, due: Sequence[Due], silent: Mapping[str, tuple[str, str | None]], news: Mapping[str, Place]
     ) -> list[tuple[Target, list[Due]]]:
         """Rows whose subscription and destination are active, by destination in the order of their ids."""
         parts: dict[str, list[Due]] = defaultdict(list)
@@ -172,17 +173,16 @@ class _Sorting:
                 self._settle(row, PENDING, self._now + HOLD_MS)
         kept = []
         for identity, part in parts.items():
-            place, target = places.get(identity), self._ways.targets.get(identity)
-            if place and target and place.status == "active" and place.next_send_at <= self._now:
-                target.prepared = target.prepared or bool(place.prepared)
+            place, target = news.get(identity), self._ways.targets.get(identity)
+            if target and (place is None or (place.status == "active" and place.next_send_at <= self._now)):
                 kept.append((target, part))
-            else:
+            elif place:
                 self._not_now(place, target, part)
         return kept
 
-    def _not_now(self, place: Place | None, target: Target | None, part: Sequence[Due]) -> None:
+    def _not_now(self, place: Place, target: Target | None, part: Sequence[Due]) -> None:
         """Say why nothing can be sent to a destination, and put back what is owed to it."""
-        if place is None:
+        if place.status == "removed":
             for one in part:
                 self._settle(one, DEAD, self._now, "the destination was removed")
         elif place.status != "active":

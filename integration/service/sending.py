@@ -4,54 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
 
 from integration.domain.message import Delivered, HttpRequest, Mail, Reply, Retry, Verdict
 from integration.service.claiming import Batch, Owed
 from integration.service.helping import Helpers
+from integration.service.lanes import Job, Lane
 from integration.service.settling import Chunk, Ledger
-from integration.service.ways import Target, Ways, signature
+from integration.service.ways import Ways, signature
 from integration.store.queries import outbox
 from integration.wire.google import TokenRefused
 
-#: Requests under way to one destination.
-WIDTH = 4
 #: What a destination cannot get through in this time goes back, for others to be taken instead.
 HORIZON_MS = 5_000
 #: Outcomes written together.
 CHUNK = 500
 #: Messages that may wait in lanes before no more are claimed.
 BACKLOG = 2_000
-
-
-@dataclass(slots=True)
-class Lane:
-    """A destination's turn in this drain. `pace_ms` is how long its answers take, smoothed."""
-
-    target: Target
-    waiting: deque[Owed] = field(default_factory=deque)
-    in_flight: int = 0
-    queued: bool = False
-    pace_ms: float = 0.0
-
-    @property
-    def width(self) -> int:
-        """How many requests may be under way: one where order matters (batches, a preparation still to come)."""
-        channel = self.target.channel
-        alone = channel.limits.batch > 1 or (channel.prepare is not None and not self.target.prepared)
-        return 1 if alone else WIDTH
-
-
-@dataclass(slots=True)
-class Job:
-    """One request for some of a lane's messages."""
-
-    lane: Lane
-    owed: list[Owed]
-    stage: Literal["prepare", "probe", "send"] = "send"
-    tokened: bool = False
 
 
 class Sender:
@@ -93,14 +62,17 @@ class Sender:
 
     def step(self, timeout: float) -> None:
         """Start what can start and take in what is over, waiting up to `timeout` seconds for something to be."""
+        now = self._now()
         while self._ready and self._transport.has_room():
             lane = self._ready.popleft()
             lane.queued = False
-            self._start(lane)
+            self._start(lane, now)
             self._queue(lane)
         if self._transport.in_flight:
-            for job, reply in self._transport.finished(min(timeout, 0.02) if self._helpers.busy else timeout):
-                self._over(job, reply)
+            over = self._transport.finished(min(timeout, 0.02) if self._helpers.busy else timeout)
+            now = self._now()
+            for job, reply in over:
+                self._over(job, reply, now)
             timeout = 0
         if self._helpers.busy:
             self._helpers.run(timeout)
@@ -128,8 +100,7 @@ class Sender:
             lane.queued = True
             self._ready.append(lane)
 
-    def _start(self, lane: Lane) -> None:
-        now = self._now()
+    def _start(self, lane: Lane, now: int) -> None:
         owed: list[Owed] = []
         while lane.waiting and len(owed) < lane.target.channel.limits.batch:
             one = lane.waiting.popleft()
@@ -139,7 +110,7 @@ class Sender:
             if self._in_time(one, now):
                 owed.append(one)
         if owed:
-            self._begin(lane, owed)
+            self._begin(lane, owed, now)
 
     def _in_time(self, one: Owed, now: int) -> bool:
         """Whether an attempt that starts now ends before the lease; if not, the delivery goes back."""
@@ -148,14 +119,14 @@ class Sender:
         self._ledger.hold(one, now)
         return False
 
-    def _begin(self, lane: Lane, owed: list[Owed]) -> None:
+    def _begin(self, lane: Lane, owed: list[Owed], now: int) -> None:
         """Render what has to be sent next for these messages, and send it."""
         job = Job(lane, owed)
         try:
             request = self._request(job)
-            headers = () if isinstance(request, Mail) else signature(lane.target.config, request, owed[0].message.id, self._now())
+            headers = () if isinstance(request, Mail) else signature(lane.target.config, request, owed[0].message.id, now)
         except Exception as error:
-            self._unrendered(lane, owed, error)
+            self._unrendered(lane, owed, error, now)
             return
         lane.in_flight += 1
         if isinstance(request, Mail):
@@ -178,9 +149,9 @@ class Sender:
             return channel.probe(unsure, config)
         return channel.render([one.message for one in job.owed], config)
 
-    def _unrendered(self, lane: Lane, owed: list[Owed], error: Exception) -> None:
+    def _unrendered(self, lane: Lane, owed: list[Owed], error: Exception, now: int) -> None:
         """A channel's mistake ends the message it is about, never the batch: find the one, go on with the others."""
-        now, good = self._now(), []
+        good = []
         for one in owed if len(owed) > 1 else ():
             try:
                 lane.target.channel.render([one.message], lane.target.config)
@@ -188,7 +159,7 @@ class Sender:
             except Exception as own:
                 self._ledger.unrendered(one, own, now)
         if good and len(good) < len(owed):
-            self._begin(lane, good)
+            self._begin(lane, good, now)
         else:
             for one in good or owed:
                 self._ledger.unrendered(one, error, now)
@@ -196,18 +167,20 @@ class Sender:
     # -- what came back ----------------------------------------------------------------------------------------------
 
     def _mailed(self, job: Job, reply: Reply | Exception) -> None:
-        self._over(job, reply if isinstance(reply, Reply) else Reply(0, error="failed", detail=type(reply).__name__))
+        if isinstance(reply, Exception):
+            reply = Reply(0, error="failed", detail=type(reply).__name__)
+        self._over(job, reply, self._now())
 
     def _authorized(self, job: Job, request: HttpRequest, headers: tuple[str, ...], line: tuple[str, ...] | Exception) -> None:
         if isinstance(line, tuple):
             self._transport.start(job, request, (*headers, *line))
         elif isinstance(line, TokenRefused):
-            self._over(job, line.reply)
+            self._over(job, line.reply, self._now())
         else:
-            self._over(job, Reply(0, error="failed", detail=type(line).__name__))
+            self._over(job, Reply(0, error="failed", detail=type(line).__name__), self._now())
 
-    def _over(self, job: Job, reply: Reply) -> None:
-        lane, now = job.lane, self._now()
+    def _over(self, job: Job, reply: Reply, now: int) -> None:
+        lane = job.lane
         lane.in_flight -= 1
         lane.pace_ms += (reply.duration_ms - lane.pace_ms) / 4
         if job.tokened and reply.status == 401:
@@ -243,7 +216,7 @@ class Sender:
     def _go_on(self, lane: Lane, owed: list[Owed], now: int) -> None:
         rest = [one for one in owed if self._in_time(one, now)]
         if rest:
-            self._begin(lane, rest)
+            self._begin(lane, rest, now)
 
     def _settle(self, job: Job, owed: Sequence[Owed], reply: Reply, verdict: Verdict, now: int) -> None:
         lane, alone = job.lane, 0

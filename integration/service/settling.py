@@ -76,12 +76,12 @@ class Ledger:
         elif verdict.scope == "destination":
             # Once its owner has mended it, it gets all of this: so nothing is spent meanwhile.
             self.counts.held += 1
-            outcome, name, alone = one.waits(now + HOLD_MS, verdict.reason), "retry", now + HOLD_MS
-            self.change(partial(outbox.disable_destination, destination_id=target.id, reason=verdict.reason, now=now))
+            outcome, name, alone = one.waits(now + HOLD_MS, _text(verdict.reason)), "retry", now + HOLD_MS
+            self.change(partial(outbox.disable_destination, destination_id=target.id, reason=_text(verdict.reason), now=now))
         else:
             outcome, name = self._never(one, verdict, now), "dead"
         self.chunk.outcomes.append(outcome)
-        error = f"{reply.error}: {reply.detail}" if reply.error and reply.detail else reply.error
+        error = _text(f"{reply.error}: {reply.detail}" if reply.detail else reply.error) if reply.error else None
         head = reply.head[:HEAD_LIMIT] or None
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
         return alone
@@ -96,15 +96,15 @@ class Ledger:
             self.change(partial(outbox.back_off, destination_id=target.id, until=alone))
         if wait is None:
             self.counts.dead += 1
-            reason = f"exhausted: {verdict.reason}"[:REASON_LENGTH]
+            reason = _text(f"exhausted: {verdict.reason}")
             return one.becomes(DEAD, now, attempts=attempts, reason=reason), "dead", alone
         self.counts.retried += 1
-        reason = verdict.reason[:REASON_LENGTH]
+        reason = _text(verdict.reason)
         return one.becomes(PENDING, now + wait, attempts=attempts, ambiguous=one.ambiguous, reason=reason), "retry", alone
 
     def _never(self, one: Owed, verdict: Dead, now: int) -> Outcome:
         self.counts.dead += 1
-        reason = verdict.reason[:REASON_LENGTH]
+        reason = _text(verdict.reason)
         if verdict.scope == "gone":
             subscription = one.message.subscription_id
             self.gone.add(subscription)
@@ -114,7 +114,7 @@ class Ledger:
     def unrendered(self, one: Owed, error: Exception, now: int) -> None:
         """A channel cannot put this message into its form: no attempt will ever help."""
         self.counts.dead += 1
-        reason = f"could not be rendered: {type(error).__name__}: {error}"[:REASON_LENGTH]
+        reason = _text(f"could not be rendered: {type(error).__name__}: {error}")
         self.chunk.outcomes.append(one.becomes(DEAD, now, attempts=one.attempts, reason=reason))
 
     def hold(self, one: Owed, at: int) -> None:
@@ -125,3 +125,8 @@ class Ledger:
     def change(self, change: Callable[[Connection], None]) -> None:
         """Note a change of a destination or a subscription."""
         self.chunk.changes.append(change)
+
+
+def _text(text: str) -> str:
+    """Words that any database can store: other people's may hold NUL or half a character."""
+    return text[:REASON_LENGTH].replace("\0", "").encode("utf-8", "replace").decode()

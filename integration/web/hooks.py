@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import g
 
-from integration.service import subscribe
+from integration.service import hooks as rest_hooks
 from integration.service.asking import split
 from integration.service.wiring import Gradewire
 from integration.web import schemas
@@ -31,7 +31,7 @@ def hook_routes(gradewire: Gradewire) -> APIBlueprint:
         if trigger is not None:
             mixed = split(trigger, json_data["filters"])
             options, scope = mixed[0] | options, mixed[1] | scope
-        hook, fresh = subscribe.create_hook(
+        hook, fresh = rest_hooks.create_hook(
             gradewire, g.owner.account_id, json_data["target_url"], json_data["event"], options, scope, json_data["secret"]
         )
         return hook, 201 if fresh else 200
@@ -41,19 +41,19 @@ def hook_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.output(schemas.HookOut(many=True))
     @api.doc(summary="Your hooks")
     def hooks(query_data: dict[str, Any]) -> Any:
-        return subscribe.list_hooks(gradewire, g.owner.account_id, **query_data)
+        return rest_hooks.list_hooks(gradewire, g.owner.account_id, **query_data)
 
     @api.get("/<hook_id>")
     @api.output(schemas.HookOut)
     @api.doc(summary="One hook; 404 once it has ended")
     def hook(hook_id: str) -> Any:
-        return subscribe.get_hook(gradewire, g.owner.account_id, hook_id)
+        return rest_hooks.get_hook(gradewire, g.owner.account_id, hook_id)
 
     @api.delete("/<hook_id>")
     @api.output({}, status_code=204)
     @api.doc(summary="Unsubscribe; also fine where it has ended already")
     def delete(hook_id: str) -> Any:
-        subscribe.delete_hook(gradewire, g.owner.account_id, hook_id)
+        rest_hooks.delete_hook(gradewire, g.owner.account_id, hook_id)
         return "", 204
 
     return api

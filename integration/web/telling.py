@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import g
 
+from integration.service import destinations as ways_out
 from integration.service import overview, subscribe
 from integration.service.wiring import Gradewire
 from integration.web import schemas
@@ -22,44 +23,44 @@ def destination_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.doc(summary="Set up a way out")
     def create(json_data: dict[str, Any]) -> Any:
         owner = g.owner.account_id
-        return subscribe.create_destination(gradewire, owner, json_data["channel"], json_data["config"], json_data["label"])
+        return ways_out.create_destination(gradewire, owner, json_data["channel"], json_data["config"], json_data["label"])
 
     @api.get("")
     @api.output(schemas.DestinationOut(many=True))
     @api.doc(summary="Your destinations")
     def destinations() -> Any:
-        return subscribe.list_destinations(gradewire, g.owner.account_id)
+        return ways_out.list_destinations(gradewire, g.owner.account_id)
 
     @api.get("/<destination_id>")
     @api.output(schemas.DestinationOut)
     @api.doc(summary="One destination")
     def destination(destination_id: str) -> Any:
-        return subscribe.get_destination(gradewire, g.owner.account_id, destination_id)
+        return ways_out.get_destination(gradewire, g.owner.account_id, destination_id)
 
     @api.delete("/<destination_id>")
     @api.output({}, status_code=204)
     @api.doc(summary="Remove a destination with its subscriptions; also fine where it is gone already")
     def delete(destination_id: str) -> Any:
-        subscribe.delete_destination(gradewire, g.owner.account_id, destination_id)
+        ways_out.delete_destination(gradewire, g.owner.account_id, destination_id)
         return "", 204
 
     @api.post("/<destination_id>/pause")
     @api.output(schemas.DestinationOut)
     @api.doc(summary="Let its deliveries wait")
     def pause(destination_id: str) -> Any:
-        return subscribe.set_destination(gradewire, g.owner.account_id, destination_id, "paused")
+        return ways_out.set_destination(gradewire, g.owner.account_id, destination_id, "paused")
 
     @api.post("/<destination_id>/resume")
     @api.output(schemas.DestinationOut)
     @api.doc(summary="Go on, also after it was disabled and has been mended")
     def resume(destination_id: str) -> Any:
-        return subscribe.set_destination(gradewire, g.owner.account_id, destination_id, "active")
+        return ways_out.set_destination(gradewire, g.owner.account_id, destination_id, "active")
 
     @api.post("/<destination_id>/test")
     @api.output(schemas.TestOut)
     @api.doc(summary="Send a made-up event there now, marked as one")
     def test(destination_id: str) -> Any:
-        return subscribe.test_destination(gradewire, g.owner.account_id, destination_id)
+        return ways_out.test_destination(gradewire, g.owner.account_id, destination_id)
 
     return api
 

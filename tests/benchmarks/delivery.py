@@ -45,6 +45,11 @@ class Machine:
     deliveries: int
     compared: int
 
+    @property
+    def warm_up(self) -> int:
+        """Enough to get every process going."""
+        return min(4_000, self.deliveries)
+
     @contextmanager
     def seeded(self, kind: str) -> Iterator[Database]:
         """A database of a kind with subscribers at the sink."""
@@ -94,7 +99,7 @@ def ours(machine: Machine, kind: str, fresh: Database) -> float:
         return count / took
 
     with machine.process("celery", "-A", "tasks.app", "worker", *WORKER, **environment):
-        run(4_000)  # both processes start up
+        run(machine.warm_up)
         return run(machine.deliveries)
 
 
@@ -104,7 +109,7 @@ def embedded(machine: Machine, fresh: Database) -> float:
     with machine.process("tests.benchmarks.embedded", **environment) as running:
         assert running.stdin
         assert running.stdout
-        for count in (4_000, machine.deliveries):
+        for count in (machine.warm_up, machine.deliveries):
             seed.owe(fresh, count)
             before = machine.sink.count()
             print("go", file=running.stdin, flush=True)
@@ -149,7 +154,7 @@ def compared(machine: Machine, kind: str, fresh: Database) -> float:
 
     environment = {"TUTORIAL_URL": machine.databases[kind], "REDIS_URL": broker}
     with machine.process("celery", "-A", "tests.benchmarks.tutorial", "worker", *WORKER, **environment):
-        run(100)
+        run(min(100, machine.compared))
         return run(machine.compared)
 
 

@@ -132,9 +132,7 @@ def test_one_request_of_a_batch_channel_is_under_way_at_a_time(given: Given, rec
     assert len(sheet.appended()) == 3
 
 
-def test_a_preparation_that_fails_is_made_again_before_anything_goes(
-    given: Given, receiver: Receiver, sheet: Sheet
-) -> None:
+def test_a_preparation_that_fails_is_made_again_before_anything_goes(given: Given, receiver: Receiver, sheet: Sheet) -> None:
     receiver.on("/head", Answer(500), Answer(200))
     given.owes("sheet", events=3)
     given.drain()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from integration.domain.errors import Conflict, InvalidInput, NotFound
-from integration.service import subscribe
+from integration.service import destinations, hooks, subscribe
 from integration.store.database import Database
 from integration.store.tables import delivery, destination, subscription
 from tests.market import at_once
@@ -26,11 +26,11 @@ def here(sqlite_database: Database, tmp_path: Path) -> Iterator[Script]:
 
 
 def hook(here: Script, url: str = URL, trigger: str = "sharpe_threshold", **options: Any) -> tuple[dict[str, Any], bool]:
-    return subscribe.create_hook(here.gradewire, here.account, url, trigger, options, {})
+    return hooks.create_hook(here.gradewire, here.account, url, trigger, options, {})
 
 
 def place(here: Script, account: str = "") -> str:
-    made = subscribe.create_destination(here.gradewire, account or here.account, "webhook", {"url": URL})
+    made = destinations.create_destination(here.gradewire, account or here.account, "webhook", {"url": URL})
     return str(made["id"])
 
 
@@ -78,13 +78,13 @@ def test_unsubscribing_is_idempotent_and_ends_what_is_owed(here: Script) -> None
     here.day(0, {1: 0.9})
     assert here.day(1, {1: 1.2}).owed == 1
     for _ in range(3):
-        subscribe.delete_hook(here.gradewire, here.account, made["id"])
-    subscribe.delete_hook(here.gradewire, here.account, "sub_none")
+        hooks.delete_hook(here.gradewire, here.account, made["id"])
+    hooks.delete_hook(here.gradewire, here.account, "sub_none")
     assert here.rows(delivery) == []
-    assert subscribe.list_hooks(here.gradewire, here.account) == []
+    assert hooks.list_hooks(here.gradewire, here.account) == []
     assert {row.status for row in here.rows(destination)} == {"ended"}
     with pytest.raises(NotFound):
-        subscribe.get_hook(here.gradewire, here.account, made["id"])
+        hooks.get_hook(here.gradewire, here.account, made["id"])
     again, fresh = hook(here)
     assert fresh
     assert again["id"] != made["id"]
@@ -93,15 +93,15 @@ def test_unsubscribing_is_idempotent_and_ends_what_is_owed(here: Script) -> None
 
 def test_one_of_two_hooks_of_an_address_ends_alone(here: Script) -> None:
     first, second = hook(here)[0], hook(here, level=2)[0]
-    subscribe.delete_hook(here.gradewire, here.account, first["id"])
-    assert [shown["id"] for shown in subscribe.list_hooks(here.gradewire, here.account)] == [second["id"]]
+    hooks.delete_hook(here.gradewire, here.account, first["id"])
+    assert [shown["id"] for shown in hooks.list_hooks(here.gradewire, here.account)] == [second["id"]]
     assert {row.status for row in here.rows(destination)} == {"active"}
 
 
 def test_a_hook_with_a_bad_scope_leaves_no_destination_behind(here: Script) -> None:
     for scope in ({"tokens": ["nobody"]}, {"indices": [1]}, {"nonsense": 1}):
         with pytest.raises(InvalidInput):
-            subscribe.create_hook(here.gradewire, here.account, URL, "sharpe_threshold", {}, scope)
+            hooks.create_hook(here.gradewire, here.account, URL, "sharpe_threshold", {}, scope)
     assert here.rows(destination) == here.rows(subscription) == []
 
 
@@ -111,7 +111,7 @@ def test_a_deleted_destination_takes_its_subscriptions_and_what_they_are_owed_al
     here.day(0, {1: 0.9})
     here.day(1, {1: 1.2})
     for _ in range(2):
-        subscribe.delete_destination(here.gradewire, here.account, where)
+        destinations.delete_destination(here.gradewire, here.account, where)
     assert here.rows(delivery) == here.rows(subscription) == here.rows(destination) == []
     assert here.day(2, {1: 0.9}).owed == 0
 
@@ -127,17 +127,17 @@ def test_an_ended_subscription_stays_ended(here: Script) -> None:
 def test_a_paused_destination_is_still_owed(here: Script) -> None:
     where = place(here)
     subscribe.create_subscription(here.gradewire, here.account, "sharpe_threshold", {}, {}, where)
-    subscribe.set_destination(here.gradewire, here.account, where, "paused")
+    destinations.set_destination(here.gradewire, here.account, where, "paused")
     here.day(0, {1: 0.9})
     assert here.day(1, {1: 1.2}).owed == 1
 
 
 LOOKS: list[Callable[[Script, str, str], Any]] = [
-    lambda here, who, which: subscribe.get_destination(here.gradewire, who, which),
-    lambda here, who, which: subscribe.set_destination(here.gradewire, who, which, "paused"),
+    lambda here, who, which: destinations.get_destination(here.gradewire, who, which),
+    lambda here, who, which: destinations.set_destination(here.gradewire, who, which, "paused"),
     lambda here, who, which: subscribe.get_subscription(here.gradewire, who, which),
     lambda here, who, which: subscribe.set_subscription(here.gradewire, who, which, "paused"),
-    lambda here, who, which: subscribe.get_hook(here.gradewire, who, which),
+    lambda here, who, which: hooks.get_hook(here.gradewire, who, which),
     lambda here, who, which: subscribe.create_subscription(here.gradewire, who, "sharpe_threshold", {}, {}, which),
 ]
 
@@ -156,28 +156,28 @@ def test_another_account_cannot_end_or_see_anything(here: Script) -> None:
     where = here.rows(destination)[0].id
     mallory = here.account_of("mallory@example.com")
     before = (here.rows(destination), here.rows(subscription))
-    subscribe.delete_hook(here.gradewire, mallory, made["id"])
+    hooks.delete_hook(here.gradewire, mallory, made["id"])
     subscribe.delete_subscription(here.gradewire, mallory, made["id"])
-    subscribe.delete_destination(here.gradewire, mallory, where)
+    destinations.delete_destination(here.gradewire, mallory, where)
     assert (here.rows(destination), here.rows(subscription)) == before
-    for listed in (subscribe.list_destinations, subscribe.list_subscriptions, subscribe.list_hooks):
+    for listed in (destinations.list_destinations, subscribe.list_subscriptions, hooks.list_hooks):
         assert listed(here.gradewire, mallory) == []
 
 
 def test_the_same_address_of_two_accounts_are_two_hooks(here: Script) -> None:
     first, _ = hook(here)
     other = here.account_of("other@example.com")
-    second, fresh = subscribe.create_hook(here.gradewire, other, URL, "sharpe_threshold", {}, {})
+    second, fresh = hooks.create_hook(here.gradewire, other, URL, "sharpe_threshold", {}, {})
     assert fresh
     assert second["secret"] != first["secret"]
 
 
 def test_settings_are_sealed_and_only_a_hint_is_shown(here: Script) -> None:
-    made = subscribe.create_destination(here.gradewire, here.account, "webhook", {"url": URL + "/very-secret"})
+    made = destinations.create_destination(here.gradewire, here.account, "webhook", {"url": URL + "/very-secret"})
     assert made["secret"].startswith("whsec_")
     (row,) = here.rows(destination)
     assert b"very-secret" not in bytes(row.config)
-    shown = str(subscribe.list_destinations(here.gradewire, here.account))
+    shown = str(destinations.list_destinations(here.gradewire, here.account))
     assert "very-secret" not in shown
     assert "whsec_" not in shown
 

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from integration.config import load
 from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
-from integration.service import accounts, subscribe
+from integration.service import accounts, hooks
 from integration.service.wiring import build, wall_clock
 from integration.store.database import Database
 from tests.receiver import Receiver
@@ -71,7 +71,7 @@ def test_worker_and_beat_poll_evaluate_and_deliver_signed_events_once_each(
 ) -> None:
     gradewire = build(load(environment))
     owner = accounts.authenticate(gradewire, accounts.create_key(gradewire, "dev@example.com")).account_id
-    hook, _ = subscribe.create_hook(gradewire, owner, receiver.url("/hook"), "grade_changed", {"points": 5}, {})
+    hook, _ = hooks.create_hook(gradewire, owner, receiver.url("/hook"), "grade_changed", {"points": 5}, {})
     with ExitStack() as stack:
         start(stack, environment, "worker", "--pool", "prefork", "--concurrency", "2", "--loglevel", "WARNING")
         start(stack, environment, "beat", "--scheduler", "celery.beat:Scheduler", "--schedule", str(tmp_path / "beat"))

@@ -72,7 +72,7 @@ def something_of_everything(ada: Asker) -> None:
 def test_schemathesis_finds_nothing(both: Gradewire, wall: Wall, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("integration.service.subscribe.refuse_private", lambda _url: None)
     monkeypatch.setattr(
-        "integration.service.subscribe.send_test", lambda _here, _row: {"outcome": "retry", "status": 0, "detail": "timeout"}
+        "integration.service.destinations.send_test", lambda _here, _row: {"outcome": "retry", "status": 0, "detail": "timeout"}
     )
     small_market(both, wall)
     app = create_app(both, requests_a_minute=1_000_000)

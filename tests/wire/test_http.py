@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from integration.domain.message import HttpRequest
-from integration.wire.http import MOST, WINDOW, Transport, seconds_asked
+from integration.wire.http import MOST, WINDOW, Transport
+from integration.wire.transfer import seconds_asked
 from tests.receiver import Answer, Receiver
 from tests.receiver import receiver as run_receiver
 from tests.servers import free_port

@@ -1,0 +1,41 @@
+"""A destination's turn in a drain, and one request on its way there."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from integration.service.claiming import Owed
+from integration.service.ways import Target
+
+#: Requests under way to one destination.
+WIDTH = 4
+
+
+@dataclass(slots=True)
+class Lane:
+    """A destination's turn in this drain. `pace_ms` is how long its answers take, smoothed."""
+
+    target: Target
+    waiting: deque[Owed] = field(default_factory=deque)
+    in_flight: int = 0
+    queued: bool = False
+    pace_ms: float = 0.0
+
+    @property
+    def width(self) -> int:
+        """How many requests may be under way: one where order matters (batches, a preparation still to come)."""
+        channel = self.target.channel
+        alone = channel.limits.batch > 1 or (channel.prepare is not None and not self.target.prepared)
+        return 1 if alone else WIDTH
+
+
+@dataclass(slots=True)
+class Job:
+    """One request for some of a lane's messages."""
+
+    lane: Lane
+    owed: list[Owed]
+    stage: Literal["prepare", "probe", "send"] = "send"
+    tokened: bool = False

@@ -1,0 +1,122 @@
+"""One HTTP request on one easy handle of libcurl, and what its end means."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import pycurl
+
+from integration.domain.message import HttpRequest, Reply
+
+READ_LIMIT = 16 * 1024
+
+#: libcurl's error numbers as marks of a Reply.
+_MARKS = {
+    pycurl.E_UNSUPPORTED_PROTOCOL: "protocol",
+    pycurl.E_URL_MALFORMAT: "protocol",
+    8: "protocol",  # CURLE_WEIRD_SERVER_REPLY, which pycurl has no name for
+    pycurl.E_COULDNT_RESOLVE_HOST: "resolve",
+    pycurl.E_COULDNT_CONNECT: "connect",
+    pycurl.E_SSL_CONNECT_ERROR: "tls",
+    pycurl.E_PEER_FAILED_VERIFICATION: "certificate",
+    pycurl.E_OPERATION_TIMEDOUT: "timeout",
+    pycurl.E_GOT_NOTHING: "reset",
+    pycurl.E_SEND_ERROR: "reset",
+    pycurl.E_RECV_ERROR: "reset",
+}
+#: Not all of the body was read, or none of it is wanted: the status line counts.
+_ANSWERED = (pycurl.E_WRITE_ERROR, pycurl.E_PARTIAL_FILE)
+
+
+def seconds_asked(value: str, now: float) -> str | None:
+    """Retry-After as a number of seconds, whether it came as such or as an HTTP date; None for anything else."""
+    value = value.strip()
+    try:
+        wait = float(value) if value[:1].isdigit() else parsedate_to_datetime(value).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+    return str(max(wait, 0.0))
+
+
+class _Socket(socket.socket):
+    """Closes without a warning once pycurl lets go of it: libcurl works on a duplicate."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Transfer:
+    """One easy handle and what it collects; used again and again."""
+
+    def __init__(self, dial: Callable[[str], bool], options: Sequence[tuple[int, Any]]) -> None:
+        self.tag: Any = None
+        self.body = bytearray()
+        self.lines: list[bytes] = []
+        self.opened = self.refused = False
+        self.started = 0.0
+        self.method, self.fresh, self.keep = "POST", False, 0
+        self._dial = dial
+        self.curl = pycurl.Curl()
+        for option, value in options:
+            self.curl.setopt(option, value)
+        self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self.lines.append)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._write)
+        self.curl.transfer = self
+
+    def _open(self, _purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
+        family, kind, protocol, where = address
+        if family not in (socket.AF_INET, socket.AF_INET6) or not self._dial(str(where[0])):
+            self.refused = True
+            return int(pycurl.SOCKET_BAD)
+        self.opened = True
+        return _Socket(family, kind, protocol)
+
+    def _write(self, chunk: bytes) -> int | None:
+        self.body += chunk
+        return None if len(self.body) <= max(READ_LIMIT, self.keep) else 0
+
+    def prepare(self, tag: Any, request: HttpRequest, headers: Sequence[str]) -> None:
+        """Point the handle at a request. Options that stay the same are not set again."""
+        curl = self.curl
+        self.tag, self.keep = tag, request.keep
+        self.body.clear()
+        self.lines.clear()
+        self.opened = self.refused = False
+        curl.setopt(pycurl.URL, request.url.encode())
+        curl.setopt(pycurl.HTTPHEADER, [*request.headers, *headers])
+        if request.method != self.method:
+            self.method = request.method
+            curl.setopt(pycurl.HTTPGET if self.method == "GET" else pycurl.POST, 1)
+            curl.setopt(pycurl.CUSTOMREQUEST, self.method)
+        if self.method != "GET":
+            curl.setopt(pycurl.POSTFIELDS, request.body)
+        if request.fresh != self.fresh:
+            self.fresh = request.fresh
+            curl.setopt(pycurl.FRESH_CONNECT, int(self.fresh))
+            curl.setopt(pycurl.FORBID_REUSE, int(self.fresh))
+
+    def reply(self, number: int, text: str, now: Callable[[], float]) -> Reply:
+        """What the finished transfer means; `number` is libcurl's, 0 for success."""
+        curl = self.curl
+        took = int(curl.getinfo(pycurl.TOTAL_TIME) * 1000)
+        if number == 0 or number in _ANSWERED:
+            status = curl.getinfo(pycurl.RESPONSE_CODE)
+            wish = None if 200 <= status < 300 else self._retry_after(now())
+            return Reply(status, bytes(self.body[: self.keep]), retry_after=wish, duration_ms=took)
+        if self.refused and not self.opened:
+            return Reply(0, error="refused", detail="the address is not public", duration_ms=took)
+        # Once any of the request is out, the receiver may have acted on it. Until then libcurl's words help its owner;
+        # they name the host at most.
+        sent = curl.getinfo(pycurl.REQUEST_SIZE) > 0
+        return Reply(0, error=_MARKS.get(number, "failed"), detail="" if sent else text[:200], ambiguous=sent, duration_ms=took)
+
+    def _retry_after(self, now: float) -> str | None:
+        for line in self.lines:
+            name, _, value = line.partition(b":")
+            if name.lower() == b"retry-after":
+                return seconds_asked(value.decode("latin-1"), now)
+        return None

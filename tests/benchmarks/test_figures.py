@@ -1,0 +1,46 @@
+"""The benchmarks run, count what they claim to count, and end with the line that others read. Not how fast they are."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+from tests.conftest import absent
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _programs() -> None:
+    for name in ("initdb", "postgres", "redis-server", "nginx"):
+        try:
+            servers.program(name)
+        except servers.Missing as missing:
+            absent(str(missing))
+
+
+def last_line(*command: str) -> dict[str, dict[str, float]]:
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_the_delivery_benchmark_ends_with_its_figures() -> None:
+    found = last_line("tests.benchmarks.delivery", "--json", "--rounds=1", "--deliveries=600", "--compared=20")
+    assert set(found) == {"sqlite", "postgresql", "embedded"}
+    for figures in found.values():
+        assert set(figures) == {"per_second", "ratio"}
+        assert figures["per_second"] > 0
+        assert figures["ratio"] > 0
+
+
+def test_the_limit_of_the_machine_ends_with_its_figures() -> None:
+    found = last_line("tests.benchmarks.limit", "--json", "--deliveries=600")
+    assert set(found) == {"sqlite", "postgresql"}
+    assert all(figures["deliveries"] > 0 and figures["database"] > 0 for figures in found.values())
