@@ -17,18 +17,36 @@ from integration.config import SETTINGS, Settings, load
 from integration.domain.errors import GradewireError, InvalidInput
 from integration.domain.payload import iso
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 240)  # a table in a pipe is for a program, or for grep
 
 
 class Named(click.Group):
     """A group whose commands end with one clear line where Gradewire names an error."""
 
     def invoke(self, context: click.Context) -> Any:
-        """Run; a named error becomes its sentence and exit status 1."""
+        """Run; a named error becomes its sentence and exit status 1, and so does what keeps the database shut."""
         try:
             return super().invoke(context)
         except GradewireError as error:
             raise click.ClickException(error.message) from error
+        except Exception as error:
+            sentence = _unopened(error)
+            if sentence is None:
+                raise
+            raise click.ClickException(sentence) from error
+
+
+def _unopened(error: Exception) -> str | None:
+    """What is wrong where a file or the database cannot be used; None for any other error."""
+    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+    if isinstance(error, DBAPIError):
+        return f"The database cannot be used: {str(error.orig).splitlines()[0]}. `gradewire doctor` says more."
+    if isinstance(error, ArgumentError | NoSuchModuleError | ModuleNotFoundError):
+        return "DATABASE_URL must begin with sqlite:/// or postgresql://."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}. GRADEWIRE_DATA chooses another data folder."
+    return None
 
 
 @contextmanager
@@ -59,7 +77,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--port", type=int, help="Port to listen on (GRADEWIRE_PORT).")
+@click.option("--port", type=int, help="Port to listen on (PORT).")
 @click.option("--host", help="Address to listen on (GRADEWIRE_HOST).")
 @click.option("--day", help="Length of a sandbox market day: 5s, 1m, 24h.")
 @click.option("--tokens", type=int, help="Tokens in the sandbox market.")
@@ -231,9 +249,12 @@ def subscribe(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def events(trigger: str | None, limit: int, as_json: bool) -> None:
     """Show the newest events."""
+    from integration.service.asking import trigger_of
     from integration.store.queries import events as queries
 
     with _gradewire() as gradewire, gradewire.database.read() as connection:
+        if trigger is not None:
+            trigger_of(gradewire, trigger)
         found = queries.newest(connection, limit=limit, trigger=trigger)
     if as_json:
         for row in found:

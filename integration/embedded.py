@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
+import shutil
 import signal
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -17,7 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
-from integration.config import Settings
+from integration.config import PLANS, Settings
 from integration.domain.errors import GradewireError, Misconfigured
 from integration.domain.retry import DAY
 from integration.service import accounts, destinations, inbox, subscribe
@@ -26,8 +29,12 @@ from integration.service.wiring import Gradewire, build, wall_clock
 #: Whoever opens the page of a fresh installation; a real address for e-mail is given with the subscription.
 DEMO = "demo@localhost"
 FIRST_DAY = date(2024, 1, 1)
-#: What a sandbox lets itself be asked: as much as polling at a fast clock needs.
 SANDBOX_PLAN = "vip"
+#: What the plan's calls a minute are enough for. A faster or larger sandbox lets itself be asked so much more often:
+#: polls that wait for the next minute would fall behind its clock for good.
+PLAN_DAY_S, PLAN_TOKENS = 5.0, 200
+#: More than can poll at once (each source, each index): polls that wait for upstream must not hold up deliveries.
+THREADS = 20
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -44,17 +51,17 @@ def run(settings: Settings, console: Console) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _end)  # until the worker, once it runs, puts its own in place
     listener = _listen(settings["host"], settings["port"])
-    Path(settings["data"]).mkdir(parents=True, exist_ok=True)
+    _data_folder(Path(settings["data"]))
     with contextlib.ExitStack() as stack:
         settings = stack.enter_context(_local(settings))
         gradewire = build(settings, wake=_wake)
         stack.callback(gradewire.close)
-        if settings["smtp_host"] == LOOPBACK[0]:
+        if not settings["smtp_host"]:
             stack.enter_context(_mail_catcher(gradewire))
         demo = welcome(gradewire)
         note = Path(settings["data"]) / "running.json"
         stack.callback(note.unlink, missing_ok=True)
-        _leave_note(note, settings)
+        _leave_note(note, gradewire.settings)
         stack.enter_context(_page(gradewire, listener))
         _tell(console, settings, demo)
         _work(gradewire)
@@ -65,28 +72,37 @@ def _end(*_: object) -> None:
     raise SystemExit(0)
 
 
+def _data_folder(folder: Path) -> None:
+    """The folder, its owner's alone where it is made here: it holds mails, addresses and keys."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(
+            f"The data folder {folder} cannot be used ({error.strerror}); choose another: GRADEWIRE_DATA.", field="data"
+        ) from error
+
+
 def _listen(host: str, port: int) -> socket.socket:
     """The page's socket, taken first, so that a second start says so at once."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
+        reason = error.strerror if isinstance(error, OSError) else "ports go from 0 to 65535"
         raise Misconfigured(
-            f"Port {port} on {host} cannot be used ({error.strerror}); choose another: PORT=8378.", field="port"
+            f"Port {port} on {host} cannot be used ({reason}); choose another: PORT=8378.", field="port"
         ) from error
     return listener
 
 
 @contextlib.contextmanager
 def _local(settings: Settings) -> Iterator[Settings]:
-    """The settings with what this process brings itself: the sandbox's address and clock, the mail catcher's port."""
+    """The settings with what this process brings itself: the sandbox's address, clock and calls."""
     changes: dict[str, Any] = {}
     if settings["host"] in LOOPBACK and "GRADEWIRE_ALLOW_PRIVATE" not in os.environ:
         changes["allow_private"] = True
-    if not settings["smtp_host"]:
-        changes |= {"smtp_host": LOOPBACK[0], "smtp_port": _free_port(), "smtp_security": "none"}
     if not settings["public_url"]:
         changes["public_url"] = f"http://{settings['host']}:{settings['port']}"
     if not settings.sandbox:
@@ -96,12 +112,15 @@ def _local(settings: Settings) -> Iterator[Settings]:
 
     replay = Path(settings["sandbox_replay"]) if settings["sandbox_replay"] else None
     try:
+        day = parse_day(settings["sandbox_day"])
+        calls = settings["calls_per_minute"] or _calls_a_minute(day, settings["sandbox_tokens"])
         market = SandboxSettings(
             tokens=settings["sandbox_tokens"],
             replay=replay,
-            day=parse_day(settings["sandbox_day"]),
+            day=day,
             start=_market_day(settings, FIRST_DAY if replay is None else date(2021, 4, 1)),
             plan=SANDBOX_PLAN,
+            calls_per_minute=2 * calls,  # its minute begins at another second than ours
         )
         running = RunningSandbox(market)
     except ValueError as error:
@@ -110,6 +129,7 @@ def _local(settings: Settings) -> Iterator[Settings]:
         clock = sandbox.sandbox.clock
         changes |= {
             "plan": SANDBOX_PLAN,
+            "calls_per_minute": calls,
             "tokenmetrics_url": sandbox.url,
             "sandbox_key": SANDBOX_KEY,
             "speed": DAY / 1000 / market.day,
@@ -119,10 +139,9 @@ def _local(settings: Settings) -> Iterator[Settings]:
         yield settings.replace(**changes)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK[0], 0))
-        return int(probe.getsockname()[1])
+def _calls_a_minute(day: float, tokens: int) -> int:
+    """How many calls a minute polling a sandbox takes at most, with `day` seconds to a market day."""
+    return round(PLANS[SANDBOX_PLAN][1] * max(1.0, PLAN_DAY_S / day) * max(1.0, tokens / PLAN_TOKENS))
 
 
 def _market_day(settings: Settings, first: date) -> date:
@@ -143,7 +162,7 @@ def _market_day(settings: Settings, first: date) -> date:
 
 def _leave_note(note: Path, settings: Settings) -> None:
     """Where a running Gradewire's parts are, for the other commands. Nothing in it is secret."""
-    names = ["allow_private", "smtp_host", "smtp_port", "smtp_security", "plan", "public_url"]
+    names = ["allow_private", "smtp_host", "smtp_port", "smtp_security", "plan", "calls_per_minute", "public_url"]
     if settings.sandbox:
         names += ["tokenmetrics_url", "sandbox_key", "speed", "market_start", "market_anchor"]
     note.write_text(json.dumps({name: settings[name] for name in names}), encoding="utf-8")
@@ -153,8 +172,9 @@ def _leave_note(note: Path, settings: Settings) -> None:
 def _mail_catcher(gradewire: Gradewire) -> Iterator[None]:
     from integration.wire.mailcatcher import MailCatcher
 
-    catcher = MailCatcher(gradewire.settings["smtp_port"], lambda mail: inbox.keep_mail(gradewire, mail))
+    catcher = MailCatcher(0, lambda mail: inbox.keep_mail(gradewire, mail))
     catcher.start()
+    gradewire.settings = gradewire.settings.replace(smtp_host=LOOPBACK[0], smtp_port=catcher.port, smtp_security="none")
     try:
         yield
     finally:
@@ -168,7 +188,9 @@ def _page(gradewire: Gradewire, listener: socket.socket) -> Iterator[None]:
     from integration.web import create_app
 
     app = create_app(gradewire, open_page=gradewire.settings["host"] in LOOPBACK)
-    server = create_server(app, sockets=[listener], threads=8, ident="gradewire", clear_untrusted_proxy_headers=True)
+    # A proxy's headers are kept: the page sees by them that a request is not from this machine. Nothing trusts them.
+    server = create_server(app, sockets=[listener], threads=8, ident="gradewire", clear_untrusted_proxy_headers=False)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits for its turn
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:
@@ -224,18 +246,26 @@ def _tell(console: Console, settings: Settings, demo: Demo) -> None:
         "Try, in another terminal (the first events come within a minute):",
         f"  curl -H 'X-Api-Key: {demo.key}' '{page}/v1/triggers/sharpe_threshold?limit=3'",
         f"  curl -H 'X-Api-Key: {demo.key}' '{page}/v1/triggers/grade_changed?grade=trader&points=15&top=50'",
-        f"  gradewire subscribe index_ranking --account {DEMO} --to email --set to=you@example.com",
+        f"  {_program()} subscribe index_ranking --account {DEMO} --to email --set to=you@example.com",
         "",
     ]
     if settings["allow_private"]:
         lines.append(
             "Deliveries may reach private addresses, as this listens on loopback only (GRADEWIRE_ALLOW_PRIVATE=0 forbids it)."
         )
-    if settings["smtp_host"] == LOOPBACK[0]:
+    if not settings["smtp_host"]:
         lines.append("E-mail goes to the built-in catcher, shown on the page; set GRADEWIRE_SMTP_HOST to send it.")
     lines.append("Ctrl-C stops it.")
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _program() -> str:
+    """How this program is called from where the reader is."""
+    here = Path(sys.argv[0])
+    if here.name != "gradewire" or shutil.which(here.name) == str(here):
+        return "gradewire"
+    return os.path.relpath(here) if here.is_relative_to(Path.cwd()) else str(here)
 
 
 # -- work ------------------------------------------------------------------------------------------------------------
@@ -266,7 +296,7 @@ def _work(gradewire: Gradewire) -> None:
     worker = app.Worker(
         hostname="gradewire@localhost",
         pool="threads",
-        concurrency=4,
+        concurrency=THREADS,
         loglevel="WARNING",
         quiet=True,
         redirect_stdouts=False,

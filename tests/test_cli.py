@@ -25,7 +25,6 @@ def sandbox() -> Iterator[RunningSandbox]:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: RunningSandbox) -> CliRunner:
     for name in ("DATABASE_URL", "REDIS_URL", "TOKENMETRICS_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("GRADEWIRE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("GRADEWIRE_PLAN", "vip")
     monkeypatch.setenv("TOKENMETRICS_URL", sandbox.url)

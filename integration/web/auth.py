@@ -15,6 +15,8 @@ from integration.service.wiring import Gradewire
 from integration.store.secrets import key_hash
 from integration.web.limits import SlidingWindow
 
+#: Where one of these is, a proxy or a tunnel sent the request, whatever address and host it shows.
+_PROXIED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _KEY = "key_hash"
 
@@ -64,7 +66,7 @@ def require_viewer(gradewire: Gradewire, *, open_page: bool) -> None:
 def _from_here() -> bool:
     """Whether the request comes straight from this machine, and was meant for it: another site's name that leads here
     (DNS rebinding) or a proxy's request is not."""
-    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+    if any(name in request.headers for name in _PROXIED):
         return False
     try:
         near = ip_address(request.remote_addr or "").is_loopback
@@ -73,10 +75,15 @@ def _from_here() -> bool:
     return near and urlsplit(f"//{request.host}").hostname in _LOCAL_NAMES
 
 
+def from_own_page() -> bool:
+    """Whether a form was sent by this page, not by another site."""
+    origin = request.headers.get("Origin")
+    return not origin or urlsplit(origin).netloc == request.host
+
+
 def log_in(gradewire: Gradewire, key: str) -> None:
     """Begin a session with a key. Raises InvalidInput where it is not a live one."""
-    origin = request.headers.get("Origin")
-    if origin and urlsplit(origin).netloc != request.host:
+    if not from_own_page():
         raise InvalidInput("This form was sent by another site.", field="key")
     try:
         authenticate(gradewire, key.strip())

@@ -14,7 +14,7 @@ from integration.domain.errors import InvalidInput, NotFound
 from integration.service import overview
 from integration.service.inbox import receiver
 from integration.service.wiring import Gradewire
-from integration.web.auth import Viewer, log_in, require_viewer, safe_next
+from integration.web.auth import Viewer, from_own_page, log_in, require_viewer, safe_next
 from integration.web.docs import chapters
 from integration.web.filters import FILTERS
 
@@ -119,7 +119,8 @@ def _doors(page: APIBlueprint, gradewire: Gradewire) -> None:
 
     @page.post("/logout")
     def logout() -> Any:
-        session.clear()
+        if from_own_page():
+            session.clear()
         return redirect(url_for("page.login"), 303)
 
     @page.get("/docs")

@@ -70,7 +70,7 @@ def something_of_everything(ada: Asker) -> None:
 
 # Names are not looked up and nothing is sent, for a test reaches loopback only; both are what other tests are about.
 def test_schemathesis_finds_nothing(both: Gradewire, wall: Wall, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("integration.service.subscribe.refuse_private", lambda _url: None)
+    monkeypatch.setattr("integration.service.destinations.refuse_private", lambda _url: None)
     monkeypatch.setattr(
         "integration.service.destinations.send_test", lambda _here, _row: {"outcome": "retry", "status": 0, "detail": "timeout"}
     )
