@@ -38,11 +38,11 @@ class Named(click.Group):
 
 def _unopened(error: Exception) -> str | None:
     """What is wrong where a file or the database cannot be used; None for any other error."""
-    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+    from sqlalchemy.exc import ArgumentError, OperationalError
 
-    if isinstance(error, DBAPIError):
+    if isinstance(error, OperationalError):
         return f"The database cannot be used: {str(error.orig).splitlines()[0]}. `gradewire doctor` says more."
-    if isinstance(error, ArgumentError | NoSuchModuleError | ModuleNotFoundError):
+    if isinstance(error, ArgumentError):
         return "DATABASE_URL must begin with sqlite:/// or postgresql://."
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}. GRADEWIRE_DATA chooses another data folder."
@@ -118,7 +118,8 @@ def sandbox(host: str, port: int, day: str, start: str, **given: Any) -> None:
 @click.argument("source", required=False)
 def poll(source: str | None) -> None:
     """Poll SOURCE now, or every source that somebody wants."""
-    from integration.service.observe import observe, selections
+    from integration.service.observe import observe
+    from integration.service.wanting import selections
 
     with _gradewire() as gradewire:
         known = gradewire.catalogue.sources

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -28,6 +29,7 @@ from integration.service.wiring import Gradewire, build, wall_clock
 
 #: Whoever opens the page of a fresh installation; a real address for e-mail is given with the subscription.
 DEMO = "demo@localhost"
+RECEIVER = "Built-in receiver"
 FIRST_DAY = date(2024, 1, 1)
 SANDBOX_PLAN = "vip"
 #: What the plan's calls a minute are enough for. A faster or larger sandbox lets itself be asked so much more often:
@@ -50,9 +52,9 @@ def run(settings: Settings, console: Console) -> None:
     """Start and serve until Ctrl-C or SIGTERM; then stop cleanly. Raises GradewireError where it cannot start."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _end)  # until the worker, once it runs, puts its own in place
-    listener = _listen(settings["host"], settings["port"])
-    _data_folder(Path(settings["data"]))
     with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(_listen(settings["host"], settings["port"]))
+        stack.enter_context(_data_folder(Path(settings["data"])))
         settings = stack.enter_context(_local(settings))
         gradewire = build(settings, wake=_wake)
         stack.callback(gradewire.close)
@@ -72,14 +74,25 @@ def _end(*_: object) -> None:
     raise SystemExit(0)
 
 
-def _data_folder(folder: Path) -> None:
-    """The folder, its owner's alone where it is made here: it holds mails, addresses and keys."""
+@contextlib.contextmanager
+def _data_folder(folder: Path) -> Iterator[None]:
+    """The folder, held by one process: two would run two markets into one database. It holds mails, addresses and keys, so
+    it is its owner's alone where it is made here."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
     except OSError as error:
         raise Misconfigured(
             f"The data folder {folder} cannot be used ({error.strerror}); choose another: GRADEWIRE_DATA.", field="data"
         ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Misconfigured(
+                f"Another Gradewire runs on the data folder {folder}; stop it, or choose another: GRADEWIRE_DATA.", field="data"
+            ) from error
+        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -90,7 +103,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
         listener.close()
-        reason = error.strerror if isinstance(error, OSError) else "ports go from 0 to 65535"
+        reason = error.strerror if isinstance(error, OSError) else "ports go up to 65535"
         raise Misconfigured(
             f"Port {port} on {host} cannot be used ({reason}); choose another: PORT=8378.", field="port"
         ) from error
@@ -196,6 +209,7 @@ def _page(gradewire: Gradewire, listener: socket.socket) -> Iterator[None]:
     try:
         yield
     finally:
+        server.task_dispatcher.shutdown()  # a request that is being answered would stumble over the closed socket
         server.close()
 
 
@@ -204,7 +218,8 @@ def _page(gradewire: Gradewire, listener: socket.socket) -> Iterator[None]:
 
 def welcome(gradewire: Gradewire) -> Demo:
     """An account and a key to try things with, and what makes the first events visible: three rules, each told to the
-    built-in webhook receiver, two also by e-mail to the catcher. Done once; the key stays in the data folder."""
+    built-in webhook receiver where private addresses may be reached, two also by e-mail to the catcher. Done once; the
+    key stays in the data folder, and the receiver's address follows the port."""
     file = Path(gradewire.settings["data"]) / f"{'sandbox' if gradewire.settings.sandbox else 'demo'}.key"
     key = file.read_text(encoding="ascii").strip() if file.exists() else ""
     path, secret = inbox.receiver(gradewire)
@@ -222,11 +237,14 @@ def welcome(gradewire: Gradewire) -> Demo:
 
 def _demo_subscriptions(gradewire: Gradewire, owner: str, hook: str, secret: str) -> None:
     there = {row["label"]: row for row in destinations.list_destinations(gradewire, owner)}
+    receiver = there.get(RECEIVER)
+    if receiver is not None and receiver["hint"] != gradewire.channels["webhook"].hint({"url": hook}):
+        destinations.delete_destination(gradewire, owner, there.pop(RECEIVER)["id"])
     for label, channel, config, wanted in (
-        ("Built-in receiver", "webhook", {"url": hook, "secret": secret}, ("sharpe_threshold", "grade_changed", "index_ranking")),
+        (RECEIVER, "webhook", {"url": hook, "secret": secret}, ("sharpe_threshold", "grade_changed", "index_ranking")),
         ("Mail catcher", "email", {"to": DEMO}, ("sharpe_threshold", "index_ranking")),
     ):
-        if label in there:
+        if label in there or (label == RECEIVER and not gradewire.settings["allow_private"]):
             continue
         destination = destinations.create_destination(gradewire, owner, channel, config, label)
         for trigger in wanted:

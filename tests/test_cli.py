@@ -169,3 +169,31 @@ def test_a_sandbox_day_that_cannot_be_read_is_explained(run: CliRunner) -> None:
 def test_every_command_explains_itself(run: CliRunner) -> None:
     for command in main.commands:
         assert invoke(run, command, "--help").exit_code == 0
+
+
+def test_a_data_folder_that_is_a_file_is_one_clear_line(run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GRADEWIRE_DATA", str(tmp_path / "file"))
+    ended = invoke(run, "events")
+    assert ended.exit_code == 1
+    assert "GRADEWIRE_DATA" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("nonsense", "DATABASE_URL must begin with"), ("postgresql://u:hunter2@127.0.0.1:1/x", "The database cannot be used: ")],
+)
+def test_a_database_that_cannot_be_opened_is_one_clear_line(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    ended = invoke(run, "events")
+    assert ended.exit_code == 1
+    assert said in ended.output
+    assert "hunter2" not in ended.output
+
+
+def test_events_of_an_unknown_trigger_name_the_nearest(run: CliRunner) -> None:
+    ended = invoke(run, "events", "--trigger", "sharpe_treshold")
+    assert ended.exit_code == 1
+    assert "Did you mean sharpe_threshold?" in ended.output

@@ -17,11 +17,16 @@ from typing import Any, TypeVar
 
 import pytest
 import requests
+from click.testing import CliRunner
 from sqlalchemy import select
 
+from integration import sources
+from integration.cli import main
+from integration.embedded import THREADS, _calls_a_minute
 from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
 from integration.store.database import Database
 from integration.store.tables import inbox_hook, inbox_mail, poll
+from tests.peers.smtp import smtp_peer
 from tests.servers import free_port
 
 Thing = TypeVar("Thing")
@@ -161,6 +166,79 @@ def test_a_taken_port_is_named_with_the_remedy(running: Running) -> None:
     assert ended.returncode == 1
     assert f"Port {port}" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("proxy", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_what_comes_through_a_proxy_on_this_machine_does_not_see_the_operators_page(running: Running, proxy: str) -> None:
+    answer = requests.get(running.url, headers={proxy: "203.0.113.7"}, allow_redirects=False, timeout=10)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/login")
+
+
+def test_where_private_addresses_are_forbidden_it_starts_without_its_own_receiver(tmp_path: Path) -> None:
+    here = start(tmp_path / "data", "--tokens", "40", GRADEWIRE_ALLOW_PRIVATE="0")
+    try:
+        assert [one["channel"] for one in here.get("/v1/destinations").json()] == ["email"]
+        assert stop(here, signal.SIGINT) == 0
+    finally:
+        close(here)
+
+
+def test_its_own_receiver_follows_the_port(running: Running) -> None:
+    def receivers(one: Running) -> list[str]:
+        return [row["hint"] for row in one.get("/v1/destinations").json() if row["channel"] == "webhook"]
+
+    assert receivers(running) == [f"{running.url}/…"]
+    assert stop(running, signal.SIGINT) == 0
+    again = start(running.data, "--day", "1s", "--tokens", "80")
+    try:
+        assert again.url != running.url
+        assert receivers(again) == [f"{again.url}/…"]
+    finally:
+        close(again)
+
+
+def test_a_mail_server_on_this_machine_is_used_and_no_catcher_takes_its_place(tmp_path: Path) -> None:
+    with smtp_peer() as server:
+        here = start(tmp_path / "data", "--day", "1s", "--tokens", "80", GRADEWIRE_SMTP_HOST="127.0.0.1",
+                     GRADEWIRE_SMTP_PORT=str(server.port), GRADEWIRE_SMTP_SECURITY="none")  # fmt: skip
+        try:
+            assert "catcher" not in here.told
+            eventually(lambda: server.mails)
+        finally:
+            close(here)
+
+
+@pytest.mark.parametrize("arguments", [["--port", "99999"], ["--port", "-1"]])
+def test_a_port_that_is_none_is_named(tmp_path: Path, arguments: list[str]) -> None:
+    ended = CliRunner().invoke(main, ["up", *arguments], env={"GRADEWIRE_DATA": str(tmp_path)})
+    assert ended.exit_code == 1
+    assert "ports go up to 65535" in ended.output
+
+
+def test_a_second_one_on_the_same_data_folder_is_refused(running: Running) -> None:
+    ended = CliRunner().invoke(main, ["up", "--port", str(free_port())], env={"GRADEWIRE_DATA": str(running.data)})
+    assert ended.exit_code == 1
+    assert "Another Gradewire runs" in ended.output
+    assert running.get("/v1/me").ok
+
+
+def test_a_data_folder_that_cannot_be_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = CliRunner().invoke(main, ["up", "--port", str(free_port())], env={"GRADEWIRE_DATA": str(tmp_path / "file")})
+    assert ended.exit_code == 1
+    assert "GRADEWIRE_DATA" in ended.output
+
+
+@pytest.mark.parametrize(("day", "tokens", "calls"), [(5.0, 200, 600), (60.0, 40, 600), (0.5, 200, 6_000), (5.0, 6_000, 18_000)])
+def test_a_fast_or_large_sandbox_lets_itself_be_asked_more(day: float, tokens: int, calls: int) -> None:
+    assert _calls_a_minute(day, tokens) == calls
+
+
+def test_polls_that_wait_leave_threads_for_deliveries() -> None:
+    polling = [source for source in sources.load().values() if source.selection != "ids"]
+    by_index = [source for source in sources.load().values() if source.selection == "ids" and source.subject == "index"]
+    assert len(polling) + 6 * len(by_index) < THREADS
 
 
 def test_no_key_or_secret_is_printed_but_the_one_for_the_newcomer(running: Running) -> None:

@@ -16,9 +16,10 @@ from integration.domain.errors import InvalidInput
 from integration.domain.ids import canonical, rule_id
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
-from integration.service.evaluate import ActiveRule, active, needed
+from integration.service.evaluate import ActiveRule, needed
+from integration.service.wanting import Wish, asked, wishes
 from integration.service.wiring import Gradewire
-from integration.store.queries import rules, subjects
+from integration.store.queries import subjects
 
 SCOPE_FIELDS = ("tokens", "category", "exchange", "top", "indices")
 MOST_NAMED = 200
@@ -108,7 +109,22 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
     source = rule.source(gradewire.catalogue)
     if source.selection == "ids" and source.subject == "token" and scope.kind != "tokens":
         raise InvalidInput(f"{source.label} is read token by token: name the tokens you want.", field="tokens")
+    if source.selection == "ids" and source.subject == "token":
+        _within_cap(gradewire, connection, source, (rule, scope))
     return scope
+
+
+def _within_cap(gradewire: Gradewire, connection: Connection, source: Source, wish: Wish) -> None:
+    """Refuse what would be left unpolled: a call each is dear, so the operator caps how many tokens are watched so."""
+    most = int(gradewire.settings["watched_tokens"])
+    watched = {each for live in wishes(gradewire, connection) for each in asked(connection, source, live)}
+    over = len(watched | asked(connection, source, wish)) - most
+    if over > 0 and asked(connection, source, wish) - watched:
+        raise InvalidInput(
+            f"{source.label} is read token by token, and at most {most} tokens may be watched so: {over} too many. "
+            "Name fewer, or ask the operator to raise GRADEWIRE_WATCHED_TOKENS.",
+            field="tokens",
+        )
 
 
 def _scope(connection: Connection, kind: str, value: Any) -> Scope:
@@ -162,16 +178,13 @@ def _number(subject: str) -> int:
 
 def cost(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> Cost:
     """What polling for this takes. Who else wants the same adds nothing: calls follow from (source, subject) alone."""
-    now = gradewire.now()
-    catalogue = gradewire.catalogue
-    live = {row.id: ready for row in rules.live_rules(connection, now) if (ready := active(catalogue, row))}
-    wanted = [(live[rule_id], Scope.parse(text)) for *_, text, rule_id in rules.wanted_scopes(connection, now) if rule_id in live]
+    wanted = wishes(gradewire, connection)
     tokens = len(subjects.load(connection, kind="token"))
     total = added = 0
     for key in needed(rule, scope):
-        source = catalogue.sources[key]
-        others = {ident for wish in wanted for ident in _asked(connection, source, *wish)}
-        mine = set(_asked(connection, source, rule, scope))
+        source = gradewire.catalogue.sources[key]
+        others = {each for wish in wanted for each in asked(connection, source, wish)}
+        mine = asked(connection, source, (rule, scope))
         each = calls_a_month(source, tokens)
         total += each * len(mine)
         added += 0 if source.always else each * len(mine - others)
@@ -181,14 +194,3 @@ def cost(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: 
 def calls_a_month(source: Source, tokens: int) -> int:
     """Upstream calls in 30 days of polling a source: all of it where so many tokens are known, else one of its subjects."""
     return math.ceil(30 * DAY / source.cadence) * (max(1, math.ceil(tokens / PAGE)) if source.selection == "all_pages" else 1)
-
-
-def _asked(connection: Connection, source: Source, rule: ActiveRule, scope: Scope) -> list[str]:
-    """The selections of a source that one wish asks for."""
-    if source.key not in needed(rule, scope):
-        return []
-    if source.selection != "ids":
-        return ["all"]
-    if scope.kind == "any":
-        return [str(_number(name)) for name in subjects.load(connection, kind=source.subject)]
-    return [str(number) for number in scope.ids]

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import Batch, Source, SubjectRow
 from integration.domain.errors import BudgetSpent, UpstreamError
 from integration.domain.retry import DAY, MINUTE
-from integration.domain.scope import Scope
-from integration.service.evaluate import active, evaluate, needed
+from integration.service.evaluate import evaluate
+from integration.service.wanting import ALL, selections
 from integration.service.wiring import Gradewire
-from integration.store.queries import events, polls, readings, rules, subjects
+from integration.store.queries import events, polls, readings, subjects
 from integration.tokenmetrics import Fetched
 
 #: A poll's lease: far longer than fetching every page of the largest source takes.
@@ -26,7 +26,6 @@ LEASE = 30 * MINUTE
 ENOUGH = 0.7
 #: … until so many of them in a row agree within this share of each other: then that is how many there are.
 AGREEING, AGREE_WITHIN = 3, 0.05
-ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +40,6 @@ class Observed:
     events: int = 0
     owed: int = 0
     error: str = ""
-
-
-def selections(gradewire: Gradewire, source: Source) -> list[str]:
-    """What is to be polled of a source now: "all", or one entry for each wanted id; empty where nobody wants it."""
-    catalogue = gradewire.catalogue
-    wanted: set[int] = set()
-    anything = source.always
-    with gradewire.database.read() as connection:
-        now = gradewire.now()
-        live = {row.id: active(catalogue, row) for row in rules.live_rules(connection, now)}
-        for _trigger, _options, text, rule_id in rules.wanted_scopes(connection, now):
-            scope, rule = Scope.parse(text), live.get(rule_id)
-            if rule is None:
-                continue
-            if source.key in needed(rule, scope):
-                anything = True
-                wanted |= set(scope.ids)
-                if source.selection == "ids" and scope.kind == "any":
-                    wanted |= {int(name.partition(":")[2]) for name in subjects.load(connection, kind=source.subject)}
-    if source.selection != "ids":
-        return [ALL] if anything else []
-    most = int(gradewire.settings["watched_tokens"])
-    return [str(number) for number in sorted(wanted)[:most]]
 
 
 def observe(gradewire: Gradewire, source: Source, selection: str = ALL, *, again: bool = False) -> Observed:

@@ -125,3 +125,21 @@ def test_the_cost_is_that_of_polling_and_is_added_once(here: Script) -> None:
     assert price(here, "index_ranking", indices="6") == asking.Cost(30, 30)
     here.subscribed("index_ranking")
     assert price(here, "index_ranking", indices="6") == asking.Cost(30, 0)
+
+
+def test_more_tokens_than_may_be_watched_one_by_one_are_refused_rather_than_left_out(here: Script) -> None:
+    here.gradewire.settings = here.gradewire.settings.replace(watched_tokens=2)
+
+    def named(tokens: str) -> Scope:
+        with here.gradewire.database.read() as connection:
+            rule = asking.ask(here.gradewire, "grade_changed", {"grade": "tm"})
+            return asking.scope_of(here.gradewire, connection, rule, {"tokens": tokens})
+
+    assert named("BTC,ETH").ids == (3306, 3375)
+    with pytest.raises(InvalidInput, match=r"1 too many.*GRADEWIRE_WATCHED_TOKENS") as refused:
+        named("BTC,ETH,1")
+    assert refused.value.field == "tokens"
+    here.subscribed("grade_changed", {"tokens": "BTC,ETH"}, grade="tm")
+    assert named("ETH").ids == (3306,)
+    with pytest.raises(InvalidInput, match="1 too many"):
+        named("1")

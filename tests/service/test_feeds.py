@@ -15,7 +15,7 @@ from integration.domain.retry import DAY, MINUTE
 from integration.domain.scope import Scope
 from integration.service import feeds
 from integration.service.asking import ask
-from integration.service.observe import selections
+from integration.service.wanting import selections
 from integration.store.database import Database
 from integration.store.queries import events, rules
 from integration.store.tables import call, event, feed, feed_item, feed_reader

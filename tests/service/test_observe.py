@@ -13,7 +13,8 @@ from integration.domain.errors import UpstreamError
 from integration.domain.retry import DAY, HOUR
 from integration.sandbox.faults import KINDS
 from integration.service import subscribe
-from integration.service.observe import LEASE, Observed, observe, selections, trusted
+from integration.service.observe import LEASE, Observed, observe, trusted
+from integration.service.wanting import selections
 from integration.store import migrate
 from integration.store.database import Database
 from integration.store.tables import call, delivery, poll, reading

@@ -46,6 +46,9 @@ def test_the_operator_at_this_machine_sees_it_without_a_key(here: FlaskClient):
         {"base_url": "http://evil.example"},
         {"headers": {"X-Forwarded-For": "127.0.0.1"}},
         {"headers": {"Forwarded": "for=127.0.0.1"}},
+        {"headers": {"X-Real-IP": "127.0.0.1"}},
+        {"headers": {"X-Forwarded-Proto": "https"}},
+        {"headers": {"Via": "1.1 tunnel"}},
     ],
 )
 def test_anyone_else_is_asked_for_a_key(here: FlaskClient, request_: dict[str, Any]):
@@ -81,6 +84,12 @@ def test_signing_out(gradewire: Gradewire):
     assert client.get("/").status_code == 200
     client.post("/logout")
     assert client.get("/").status_code == 302
+
+
+def test_another_site_cannot_sign_anyone_out(gradewire: Gradewire):
+    client = signed_in(gradewire, "ada@example.com")
+    client.post("/logout", headers={"Origin": "https://evil.example"})
+    assert client.get("/").status_code == 200
 
 
 @pytest.mark.parametrize("after", ["//evil.example", "https://evil.example", "/\\evil", "javascript:alert(1)"])
