@@ -55,6 +55,12 @@ def _plan(text: str) -> str:
     return text
 
 
+def _security(text: str) -> str:
+    if text not in ("starttls", "tls", "none"):
+        raise ValueError("use starttls, tls or none")
+    return text
+
+
 def _version(text: str) -> str:
     if text not in ("v2", "v3"):
         raise ValueError("use v2 or v3")
@@ -105,7 +111,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("smtp_port", int, 587, "Its port"),
     Setting("smtp_user", str, "", "User name at the mail server"),
     Setting("smtp_password", str, "", "Password at the mail server", "", True),
-    Setting("smtp_security", str, "starttls", "starttls, tls or none"),
+    Setting("smtp_security", _security, "starttls", "starttls, tls or none"),
     Setting("smtp_sender", str, "Gradewire <gradewire@localhost.localdomain>", "Sender of outgoing e-mail"),
     Setting("sandbox_day", str, "5s", "How long a market day of the sandbox takes: 5s, 1m, 24h"),
     Setting("sandbox_tokens", int, 200, "Tokens in the sandbox market, 40 to 6000"),

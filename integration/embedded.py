@@ -14,7 +14,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,12 @@ from typing import Any
 from rich.console import Console
 
 from integration.config import PLANS, Settings
-from integration.domain.errors import GradewireError, Misconfigured
+from integration.domain.errors import Misconfigured
 from integration.domain.retry import DAY
-from integration.service import accounts, destinations, inbox, subscribe
+from integration.service import inbox
+from integration.service.welcome import DEMO, welcome
 from integration.service.wiring import Gradewire, build, wall_clock
 
-#: Whoever opens the page of a fresh installation; a real address for e-mail is given with the subscription.
-DEMO = "demo@localhost"
-RECEIVER = "Built-in receiver"
 FIRST_DAY = date(2024, 1, 1)
 SANDBOX_PLAN = "vip"
 #: What the plan's calls a minute are enough for. A faster or larger sandbox lets itself be asked so much more often:
@@ -38,14 +35,6 @@ PLAN_DAY_S, PLAN_TOKENS = 5.0, 200
 #: More than can poll at once (each source, each index): polls that wait for upstream must not hold up deliveries.
 THREADS = 20
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-@dataclass(frozen=True, slots=True)
-class Demo:
-    """What the start tells a newcomer."""
-
-    key: str
-    hook: str
 
 
 def run(settings: Settings, console: Console) -> None:
@@ -60,12 +49,12 @@ def run(settings: Settings, console: Console) -> None:
         stack.callback(gradewire.close)
         if not settings["smtp_host"]:
             stack.enter_context(_mail_catcher(gradewire))
-        demo = welcome(gradewire)
+        key = welcome(gradewire)
         note = Path(settings["data"]) / "running.json"
         stack.callback(note.unlink, missing_ok=True)
         _leave_note(note, gradewire.settings)
         stack.enter_context(_page(gradewire, listener))
-        _tell(console, settings, demo)
+        _tell(console, settings, key)
         _work(gradewire)
         console.print("Stopping …")
 
@@ -213,57 +202,21 @@ def _page(gradewire: Gradewire, listener: socket.socket) -> Iterator[None]:
         server.close()
 
 
-# -- a first look ----------------------------------------------------------------------------------------------------
-
-
-def welcome(gradewire: Gradewire) -> Demo:
-    """An account and a key to try things with, and what makes the first events visible: three rules, each told to the
-    built-in webhook receiver where private addresses may be reached, two also by e-mail to the catcher. Done once; the
-    key stays in the data folder, and the receiver's address follows the port."""
-    file = Path(gradewire.settings["data"]) / f"{'sandbox' if gradewire.settings.sandbox else 'demo'}.key"
-    key = file.read_text(encoding="ascii").strip() if file.exists() else ""
-    path, secret = inbox.receiver(gradewire)
-    hook = f"http://127.0.0.1:{gradewire.settings['port']}{path}"
-    try:
-        owner = accounts.authenticate(gradewire, key).account_id
-    except GradewireError:
-        key = accounts.create_key(gradewire, DEMO, "made at first start")
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as out:
-            out.write(key + "\n")
-        owner = accounts.authenticate(gradewire, key).account_id
-    _demo_subscriptions(gradewire, owner, hook, secret)
-    return Demo(key, hook)
-
-
-def _demo_subscriptions(gradewire: Gradewire, owner: str, hook: str, secret: str) -> None:
-    there = {row["label"]: row for row in destinations.list_destinations(gradewire, owner)}
-    receiver = there.get(RECEIVER)
-    if receiver is not None and receiver["hint"] != gradewire.channels["webhook"].hint({"url": hook}):
-        destinations.delete_destination(gradewire, owner, there.pop(RECEIVER)["id"])
-    for label, channel, config, wanted in (
-        (RECEIVER, "webhook", {"url": hook, "secret": secret}, ("sharpe_threshold", "grade_changed", "index_ranking")),
-        ("Mail catcher", "email", {"to": DEMO}, ("sharpe_threshold", "index_ranking")),
-    ):
-        if label in there or (label == RECEIVER and not gradewire.settings["allow_private"]):
-            continue
-        destination = destinations.create_destination(gradewire, owner, channel, config, label)
-        for trigger in wanted:
-            subscribe.create_subscription(gradewire, owner, trigger, {}, {}, destination["id"])
-
-
-def _tell(console: Console, settings: Settings, demo: Demo) -> None:
+def _tell(console: Console, settings: Settings, key: str) -> None:
     page = settings["public_url"]
     market = f"sandbox data, a market day every {settings['sandbox_day']}" if settings.sandbox else "Token Metrics"
     lines = [
         "",
         f"[bold]Gradewire runs[/] · {market}",
         f"  Page     [link]{page}[/]",
-        f"  API key  {demo.key}",
+        f"  API key  {key}",
         f"  API docs {page}/docs",
         "",
-        "Try, in another terminal (the first events come within a minute):",
-        f"  curl -H 'X-Api-Key: {demo.key}' '{page}/v1/triggers/sharpe_threshold?limit=3'",
-        f"  curl -H 'X-Api-Key: {demo.key}' '{page}/v1/triggers/grade_changed?grade=trader&points=15&top=50'",
+        "Try, in another terminal (the first events come within a minute):"
+        if settings.sandbox
+        else "Only names are polled until someone asks for more. Ask, in another terminal:",
+        f"  curl -H 'X-Api-Key: {key}' '{page}/v1/triggers/sharpe_threshold?limit=3'",
+        f"  curl -H 'X-Api-Key: {key}' '{page}/v1/triggers/grade_changed?grade=trader&points=15'",
         f"  {_program()} subscribe index_ranking --account {DEMO} --to email --set to=you@example.com",
         "",
     ]

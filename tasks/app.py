@@ -10,6 +10,9 @@ from integration import sources
 from integration.config import Settings, load
 from integration.domain.clock import MarketClock
 
+#: Deliveries and polls go by queues of their own, so that a poll that waits for its next call holds up no delivery where
+#: each has its own workers. A worker that is not told which serves both.
+DELIVERING, POLLING = "gradewire", "poll"
 #: How often the sweep looks for deliveries that no wake-up told of, in seconds.
 SWEEP_S = 1.0
 #: A source is looked at this many times in its cadence; the poll's row in the database makes it one poll a slot.
@@ -42,7 +45,9 @@ def configure(app: Celery, settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         task_ignore_result=True,
         task_acks_late=False,
-        task_default_queue="gradewire",
+        task_default_queue=DELIVERING,
+        task_queues={DELIVERING: {}, POLLING: {}},
+        task_routes={"tasks.observe": {"queue": POLLING}},
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,

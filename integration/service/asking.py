@@ -92,7 +92,8 @@ def trigger_of(gradewire: Gradewire, key: str) -> Trigger:
 def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw: Mapping[str, Any]) -> Scope:
     """The scope that is asked for: at most one of tokens, indices, category, exchange and top; none of them means any.
 
-    Tokens may be given by id, symbol or name; a symbol that several tokens share is refused with their ids.
+    Tokens may be given by id, symbol or name. Of several that share a symbol the only one with a market rank is meant;
+    otherwise they are refused with their ids.
     """
     for name in raw:
         if name not in SCOPE_FIELDS:
@@ -166,6 +167,9 @@ def _subject_id(connection: Connection, one: str, name: str, field: str) -> int:
         near = subjects.search(connection, one, name[:3], limit=3, offset=0)
         hint = f" Did you mean {' or '.join(f'{r.name} ({_number(r.subject)})' for r in near)}?" if near else ""
         raise InvalidInput(f"Unknown {one} {name[:40]!r}.{hint}", field=field)
+    ranked = [row for row in found if row.market_rank is not None]
+    if len(ranked) == 1:
+        found = ranked  # the others are too small to be meant by a symbol: they have no rank
     if len(found) > 1:
         choices = ", ".join(f"{row.name} = {_number(row.subject)}" for row in found[:4])
         raise InvalidInput(f"Several {field} are called {name[:40]!r}; give the id: {choices}.", field=field)

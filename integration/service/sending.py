@@ -19,6 +19,8 @@ from integration.wire.google import TokenRefused
 HORIZON_MS = 5_000
 #: Outcomes written together.
 CHUNK = 500
+#: What is settled waits no longer than this to be written down: a crash repeats what is not.
+FLUSH_MS = 250
 #: Messages that may wait in lanes before no more are claimed.
 BACKLOG = 2_000
 
@@ -34,6 +36,7 @@ class Sender:
         self._lanes: dict[str, Lane] = {}
         self._ready: deque[Lane] = deque()
         self._waiting = 0
+        self._settled_since: int | None = None
         self.counts = self._ledger.counts
 
     @property
@@ -76,11 +79,15 @@ class Sender:
             timeout = 0
         if self._helpers.busy:
             self._helpers.run(timeout)
-        if self.idle or len(self._ledger.chunk.outcomes) >= CHUNK:
+        if self._settled_since is None and self._ledger.chunk:
+            self._settled_since = now
+        waited = now - self._settled_since if self._settled_since is not None else 0
+        if self.idle or len(self._ledger.chunk.outcomes) >= CHUNK or not 0 <= waited < FLUSH_MS:
             self.flush()
 
     def flush(self) -> None:
         """Hand on what is settled."""
+        self._settled_since = None
         if self._ledger.chunk:
             self._record(self._ledger.take())
 

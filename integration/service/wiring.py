@@ -16,7 +16,7 @@ from integration import channels, sources, triggers
 from integration.config import Settings
 from integration.domain.catalogue import Channel
 from integration.domain.clock import MarketClock
-from integration.domain.errors import Conflict
+from integration.domain.errors import Conflict, Misconfigured
 from integration.domain.retry import DAY, MINUTE
 from integration.service.evaluate import Catalogue
 from integration.store import migrate
@@ -73,6 +73,12 @@ class Gradewire:
     def client(self) -> TokenMetrics:
         """The upstream's client; it records every call."""
         s = self.settings
+        if s.sandbox and not s["sandbox_key"]:
+            raise Misconfigured(
+                "No upstream is set: `gradewire up` brings a sandbox, TOKENMETRICS_API_KEY polls the real API, and "
+                "TOKENMETRICS_URL with GRADEWIRE_SANDBOX_KEY a sandbox that runs elsewhere.",
+                field="tokenmetrics_api_key",
+            )
         return TokenMetrics(
             session=self._session,
             base_url=s["tokenmetrics_url"],

@@ -38,5 +38,6 @@ SOURCE = Source(
     dated=False,
     page_param="top_k",
     max_pages=10,
+    always=True,
     names=ranked_tokens,
 )

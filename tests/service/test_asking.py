@@ -21,6 +21,8 @@ NAMES = [
     SubjectRow("token:3306", "token", "Ethereum", "ETH", ("chain:ethereum",)),
     SubjectRow("token:1", "token", "Twin", "TWIN"),
     SubjectRow("token:2", "token", "Twin Two", "TWIN"),
+    SubjectRow("token:3988", "token", "Solana", "SOL", market_rank=5),
+    SubjectRow("token:20613", "token", "Wrapped Solana", "SOL"),
 ]
 
 
@@ -45,6 +47,7 @@ def scope(here: Script, trigger: str = "sharpe_threshold", **raw: Any) -> Scope:
         ({"tokens": ""}, Scope()),
         ({"tokens": "btc,3306"}, Scope("tokens", (3306, 3375))),
         ({"tokens": ["Ethereum", 3375, "ETH"]}, Scope("tokens", (3306, 3375))),
+        ({"tokens": "sol"}, Scope("tokens", (3988,))),  # of those that share a symbol the only one with a rank
         ({"category": "chain:ethereum"}, Scope("category", slug="chain:ethereum")),
         ({"exchange": "kraken"}, Scope("exchange", slug="kraken")),
         ({"top": "10"}, Scope("top", n=10)),
@@ -121,7 +124,7 @@ def test_the_cost_is_that_of_polling_and_is_added_once(here: Script) -> None:
     here.subscribed("sharpe_threshold", {"tokens": "BTC"})
     assert price(here, "sharpe_threshold") == asking.Cost(30, 0)
     assert price(here, "grade_changed").added == 30
-    assert price(here, "sharpe_threshold", top=10) == asking.Cost(60, 30)
+    assert price(here, "sharpe_threshold", top=10) == asking.Cost(60, 0)
     assert price(here, "index_ranking", indices="6") == asking.Cost(30, 30)
     here.subscribed("index_ranking")
     assert price(here, "index_ranking", indices="6") == asking.Cost(30, 0)

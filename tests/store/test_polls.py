@@ -29,7 +29,23 @@ def test_a_slot_is_claimed_by_one_of_many_at_once(database: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         for slot in range(5):
             got = list(pool.map(lambda k, slot=slot: claim(database, f"lease {k}", slot=slot), range(8)))
-            assert len([identity for identity in got if identity is not None]) == 1
+            (mine_is,) = [k for k, identity in enumerate(got) if identity is not None]
+            settle(database, got[mine_is] or 0, f"lease {mine_is}", "done")
+
+
+def test_another_slot_waits_while_one_is_being_read_so_that_none_comes_late(database: Database) -> None:
+    first = claim(database, "a", slot=0)
+    assert first is not None
+    assert claim(database, "b", slot=1) is None
+    assert claim(database, "b", slot=1, now=NOW + 11) is not None  # the lease of the first ran out
+    settle(database, first, "a", "done")
+
+
+def test_another_slot_is_claimed_once_the_one_before_ended(database: Database) -> None:
+    first = claim(database, "a", slot=0)
+    assert first is not None
+    settle(database, first, "a", "failed")
+    assert claim(database, "b", slot=1) is not None
 
 
 def test_a_lease_that_ran_out_is_taken_over_by_one_and_lost_by_the_other(database: Database) -> None:
@@ -72,7 +88,7 @@ def test_what_is_done_is_done(database: Database) -> None:
 def test_selections_and_slots_are_polls_of_their_own(database: Database) -> None:
     with database.write() as connection:
         ids = {
-            polls.claim(connection, source, selection, slot, lease="a", now=NOW, until=NOW)
+            polls.claim(connection, source, selection, slot, lease="a", now=NOW + slot, until=NOW)
             for source in ("s", "t")
             for selection in ("1", "2")
             for slot in (0, 1)

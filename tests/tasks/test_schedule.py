@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from integration import sources
 from integration.config import load
 from tasks.app import app, configure, schedule
@@ -30,3 +32,14 @@ def test_redis_is_the_broker_where_it_is_set() -> None:
     finally:
         configure(app, load({}))
     assert kept == app.conf.broker_url == "memory://localhost//"
+
+
+def test_polls_go_by_a_queue_of_their_own_that_a_plain_worker_serves_too() -> None:
+    assert app.amqp.router.route({}, "tasks.observe")["queue"].name == "poll"
+    assert app.amqp.router.route({}, "tasks.drain")["queue"].name == "gradewire"
+    assert set(app.amqp.queues.consume_from) == {"poll", "gradewire"}
+
+
+def test_the_procfile_serves_every_queue() -> None:
+    lines = (Path(__file__).parents[2] / "Procfile").read_text(encoding="utf-8")
+    assert {queue for queue in ("poll", "gradewire") if f"--queues {queue} " in lines} == set(app.amqp.queues.consume_from)

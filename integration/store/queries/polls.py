@@ -6,12 +6,20 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select, update
 
-from integration.store.queries._dialect import insert
+from integration.store.queries._dialect import insert, lock_sequence
 from integration.store.tables import poll
 
 
 def claim(connection: Connection, source: str, selection: str, slot: int, *, lease: str, now: int, until: int) -> int | None:
-    """Take a poll, new or left by a worker whose lease ran out or whose try failed and may be repeated; its id or None."""
+    """Take a poll, new or left by a worker whose lease ran out or whose try failed and may be repeated; its id or None.
+
+    None also while another slot of the same is being read: finished later, the older would come as late data.
+    """
+    lock_sequence(connection)
+    same = and_(poll.c.source == source, poll.c.selection == selection, poll.c.slot != slot)
+    busy = select(poll.c.id).where(same, poll.c.status == "running", poll.c.lease_until >= now).limit(1)
+    if connection.scalar(busy) is not None:
+        return None
     fresh = {"source": source, "selection": selection, "slot": slot}
     values = {"status": "running", "lease": lease, "lease_until": until, "started_at": now, "error": None}
     row = insert(connection, poll).values(**fresh, **values).on_conflict_do_nothing().returning(poll.c.id)
