@@ -9,6 +9,7 @@ from celery import Celery
 from integration import sources
 from integration.config import Settings, load
 from integration.domain.clock import MarketClock
+from integration.domain.retry import DAY
 
 #: Deliveries and polls go by queues of their own, so that a poll that waits for its next call holds up no delivery where
 #: each has its own workers. A worker that is not told which serves both.
@@ -18,12 +19,16 @@ SWEEP_S = 1.0
 #: A source is looked at this many times in its cadence; the poll's row in the database makes it one poll a slot.
 LOOKS = 8
 LOOK_S = (0.25, 60.0)
+#: How often old readings are looked for, in market time (ms) and at least so many seconds apart.
+PRUNE_MS, PRUNE_S = DAY, 60.0
 
 
 def schedule(settings: Settings) -> dict[str, Any]:
     """Beat's entries: one look a source, as often as its cadence asks for, and the sweep."""
     clock = MarketClock(settings["speed"])
     entries: dict[str, Any] = {"sweep": {"task": "tasks.sweep", "schedule": SWEEP_S, "options": {"expires": SWEEP_S}}}
+    pruning = max(clock.wall_length(PRUNE_MS) / 1000, PRUNE_S)
+    entries["prune"] = {"task": "tasks.prune", "schedule": pruning, "options": {"expires": pruning}}
     for source in sources.load().values():
         wait = min(max(clock.wall_length(source.cadence) / 1000 / LOOKS, LOOK_S[0]), LOOK_S[1])
         entries[f"observe {source.key}"] = {
@@ -47,7 +52,7 @@ def configure(app: Celery, settings: Settings) -> Celery:
         task_acks_late=False,
         task_default_queue=DELIVERING,
         task_queues={DELIVERING: {}, POLLING: {}},
-        task_routes={"tasks.observe": {"queue": POLLING}},
+        task_routes={name: {"queue": POLLING} for name in ("tasks.observe", "tasks.prune")},
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,

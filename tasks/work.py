@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from integration.config import load
-from integration.service import deliver
+from integration.service import deliver, keeping
 from integration.service.observe import observe_due
 from integration.service.wiring import Gradewire, build
 from tasks.app import app
@@ -47,3 +47,9 @@ def sweep() -> None:
     here = gradewire()
     here.beat("worker")
     deliver.drain_all(here)
+
+
+@app.task(name="tasks.prune")
+def prune() -> None:
+    """Let go of readings that nothing looks back to any more."""
+    keeping.prune(gradewire())

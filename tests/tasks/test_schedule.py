@@ -14,7 +14,8 @@ def test_every_source_is_looked_at_and_the_sweep_runs() -> None:
 
 
 def test_a_look_comes_often_within_a_cadence_and_at_most_once_a_minute_in_real_time() -> None:
-    assert all(entry["schedule"] <= 60 for entry in schedule(load({})).values())
+    looks = [entry["schedule"] for entry in schedule(load({})).values() if entry["task"] == "tasks.observe"]
+    assert max(looks) <= 60
     fast = schedule(load({"GRADEWIRE_SPEED": str(86_400 / 5)}))
     assert all(entry["schedule"] < 5 for entry in fast.values() if entry["task"] == "tasks.observe")
 

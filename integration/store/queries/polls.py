@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from integration.store.queries._dialect import insert, lock_sequence
 from integration.store.tables import poll
@@ -81,3 +81,9 @@ def troubled(connection: Connection, since: int) -> list[Any]:
     """Polls since a time that did not end well."""
     query = select(poll).where(poll.c.started_at >= since, or_(poll.c.status == "failed", poll.c.status == "partial"))
     return list(connection.execute(query.order_by(poll.c.started_at.desc()).limit(50)))
+
+
+def prune(connection: Connection, before: int, *, most: int) -> int:
+    """Delete at most `most` polls of slots before a time (ms); how many were deleted."""
+    old = select(poll.c.id).where(poll.c.slot < before).order_by(poll.c.slot).limit(most)
+    return connection.execute(delete(poll).where(poll.c.id.in_(old))).rowcount

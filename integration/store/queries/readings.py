@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, delete, func, select, tuple_
 
 from integration.store.tables import poll, reading
 
@@ -103,3 +103,11 @@ def count_by_source(connection: Connection) -> Mapping[str, Any]:
 def newest_known_at(connection: Connection) -> int:
     """The newest known_at of all polls that were committed, ms; 0 where there is none."""
     return int(connection.scalar(select(func.max(poll.c.finished_at)).where(poll.c.status == "done")) or 0)
+
+
+def prune(connection: Connection, source: str, before: int, *, most: int) -> int:
+    """Delete at most `most` readings of a source with as_of before a time (ms), oldest first; how many were deleted."""
+    c = reading.c
+    keys = (c.source, c.subject, c.as_of, c.version)
+    old = select(*keys).where(c.source == source, c.as_of < before).order_by(c.as_of).limit(most)
+    return connection.execute(delete(reading).where(tuple_(*keys).in_(old))).rowcount
