@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 
+from sqlalchemy.exc import OperationalError
+
 from integration.config import load
+from integration.domain.errors import GradewireError
 from integration.service import deliver, keeping
 from integration.service.observe import observe_due
 from integration.service.wiring import Gradewire, build
 from tasks.app import app
+
+#: What the world does to a task, rather than a mistake of ours: told in one line, as the next tick tries again anyway.
+WORLD = (GradewireError, OperationalError)
 
 _given: list[Gradewire] = []
 
@@ -28,20 +34,20 @@ def gradewire() -> Gradewire:
     return _given[0] if _given else _built()
 
 
-@app.task(name="tasks.observe")
+@app.task(name="tasks.observe", throws=WORLD)
 def observe(source: str) -> None:
     """Poll whatever of a source is due."""
     here = gradewire()
     observe_due(here, here.catalogue.sources[source])
 
 
-@app.task(name="tasks.drain")
+@app.task(name="tasks.drain", throws=WORLD)
 def drain() -> None:
     """Make every delivery that is due."""
     deliver.drain_all(gradewire())
 
 
-@app.task(name="tasks.sweep")
+@app.task(name="tasks.sweep", throws=WORLD)
 def sweep() -> None:
     """Find what a lost wake-up left."""
     here = gradewire()
@@ -49,7 +55,7 @@ def sweep() -> None:
     deliver.drain_all(here)
 
 
-@app.task(name="tasks.prune")
+@app.task(name="tasks.prune", throws=WORLD)
 def prune() -> None:
     """Let go of readings that nothing looks back to any more."""
     keeping.prune(gradewire())

@@ -44,7 +44,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         return
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
-        yield Finding("bad", "Database", f"It cannot be opened: {reason}. Check DATABASE_URL.")
+        yield Finding(
+            "bad", "Database", f"It cannot be opened: {reason}. Check DATABASE_URL, or the folder that GRADEWIRE_DATA names."
+        )
         return
     try:
         yield _database(gradewire)

@@ -22,6 +22,7 @@ from integration.domain.retry import DAY, HOUR, MINUTE, SCHEDULE, SECOND
 from integration.service.claiming import BATCH, HOLD_MS, LEASE_MS, claim
 from integration.service.deliver import drain, send_over
 from integration.service.lanes import WIDTH
+from integration.service.sending import FLUSH_MS
 from integration.store.database import Database
 from integration.store.queries import deliveries, outbox
 from integration.store.tables import delivery, destination, subscription
@@ -300,6 +301,25 @@ def test_one_destination_has_few_requests_under_way(given: Given, receiver: Rece
     receiver.release()
     worker.join()
     assert given.state() == {"delivered": 60}
+
+
+def test_what_arrived_is_written_down_while_a_slow_receiver_keeps_the_worker(given: Given, receiver: Receiver) -> None:
+    given.receives("slow", receiver.url("/slow"))
+    given.receives("fine", receiver.url("/fine"))
+    receiver.on("/slow", Answer(held=True))
+    given.owes("slow", "fine", events=3)
+    worker = threading.Thread(target=given.drain)
+    worker.start()
+    receiver.wait_for(6)
+    until = time.monotonic() + 10
+    while given.state().get("delivered") != 3 and time.monotonic() < until:
+        given.clock.ms += FLUSH_MS
+        time.sleep(0.05)
+    assert receiver.waiting == 3
+    assert given.state() == {"pending": 3, "delivered": 3}
+    receiver.release()
+    worker.join()
+    assert given.state() == {"delivered": 6}
 
 
 # -- mistakes of ours ------------------------------------------------------------------------------------------------
