@@ -34,6 +34,7 @@ SANDBOX_PLAN = "vip"
 PLAN_DAY_S, PLAN_TOKENS = 5.0, 200
 #: More than can poll at once (each source, each index): polls that wait for upstream must not hold up deliveries.
 THREADS = 20
+STOP_S = 5.0
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -191,15 +192,20 @@ def _page(gradewire: Gradewire, listener: socket.socket) -> Iterator[None]:
 
     app = create_app(gradewire, open_page=gradewire.settings["host"] in LOOPBACK)
     # A proxy's headers are kept: the page sees by them that a request is not from this machine. Nothing trusts them.
-    server = create_server(app, sockets=[listener], threads=8, ident="gradewire", clear_untrusted_proxy_headers=False)
+    sockets: dict[int, Any] = {}
+    server = create_server(
+        app, map=sockets, sockets=[listener], threads=8, ident="gradewire", clear_untrusted_proxy_headers=False
+    )
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits for its turn
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        server.task_dispatcher.shutdown()  # a request that is being answered would stumble over the closed socket
-        server.close()
+        # The sockets belong to the server's loop: closing them anywhere else races with its select().
+        server.trigger.pull_trigger(lambda: [channel.close() for channel in list(sockets.values())])
+        thread.join(STOP_S)
+        server.task_dispatcher.shutdown()
 
 
 def _tell(console: Console, settings: Settings, key: str) -> None:

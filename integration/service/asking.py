@@ -22,6 +22,8 @@ from integration.service.wiring import Gradewire
 from integration.store.queries import subjects
 
 SCOPE_FIELDS = ("tokens", "category", "exchange", "top", "indices")
+#: A token is meant by a symbol that others share where its market rank is so many times as high; no rank is the lowest.
+DWARFED, UNRANKED = 10, 10_000
 MOST_NAMED = 200
 MOST_DIGITS = 19
 PAGE = 100
@@ -92,8 +94,8 @@ def trigger_of(gradewire: Gradewire, key: str) -> Trigger:
 def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw: Mapping[str, Any]) -> Scope:
     """The scope that is asked for: at most one of tokens, indices, category, exchange and top; none of them means any.
 
-    Tokens may be given by id, symbol or name. Of several that share a symbol the only one with a market rank is meant;
-    otherwise they are refused with their ids.
+    Tokens may be given by id, symbol or name. Of several that share a symbol, one whose market rank is ten times as high
+    as the next one's is meant; otherwise they are refused with their ids.
     """
     for name in raw:
         if name not in SCOPE_FIELDS:
@@ -167,9 +169,9 @@ def _subject_id(connection: Connection, one: str, name: str, field: str) -> int:
         near = subjects.search(connection, one, name[:3], limit=3, offset=0)
         hint = f" Did you mean {' or '.join(f'{r.name} ({_number(r.subject)})' for r in near)}?" if near else ""
         raise InvalidInput(f"Unknown {one} {name[:40]!r}.{hint}", field=field)
-    ranked = [row for row in found if row.market_rank is not None]
-    if len(ranked) == 1:
-        found = ranked  # the others are too small to be meant by a symbol: they have no rank
+    found = sorted(found, key=lambda row: row.market_rank or UNRANKED)
+    if len(found) > 1 and DWARFED * (found[0].market_rank or UNRANKED) <= (found[1].market_rank or UNRANKED):
+        found = found[:1]
     if len(found) > 1:
         choices = ", ".join(f"{row.name} = {_number(row.subject)}" for row in found[:4])
         raise InvalidInput(f"Several {field} are called {name[:40]!r}; give the id: {choices}.", field=field)

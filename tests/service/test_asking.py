@@ -22,7 +22,9 @@ NAMES = [
     SubjectRow("token:1", "token", "Twin", "TWIN"),
     SubjectRow("token:2", "token", "Twin Two", "TWIN"),
     SubjectRow("token:3988", "token", "Solana", "SOL", market_rank=5),
-    SubjectRow("token:20613", "token", "Wrapped Solana", "SOL"),
+    SubjectRow("token:20613", "token", "Wrapped Solana", "SOL", market_rank=50),
+    SubjectRow("token:7", "token", "Close", "NEAR", market_rank=30),
+    SubjectRow("token:8", "token", "Closer", "NEAR", market_rank=31),
 ]
 
 
@@ -47,7 +49,7 @@ def scope(here: Script, trigger: str = "sharpe_threshold", **raw: Any) -> Scope:
         ({"tokens": ""}, Scope()),
         ({"tokens": "btc,3306"}, Scope("tokens", (3306, 3375))),
         ({"tokens": ["Ethereum", 3375, "ETH"]}, Scope("tokens", (3306, 3375))),
-        ({"tokens": "sol"}, Scope("tokens", (3988,))),  # of those that share a symbol the only one with a rank
+        ({"tokens": "sol"}, Scope("tokens", (3988,))),  # ten times as high a rank as the other's
         ({"category": "chain:ethereum"}, Scope("category", slug="chain:ethereum")),
         ({"exchange": "kraken"}, Scope("exchange", slug="kraken")),
         ({"top": "10"}, Scope("top", n=10)),
@@ -79,6 +81,7 @@ def test_an_index_rule_takes_indices(here: Script) -> None:
         ({"indices": "6"}, "indices", "use tokens or category"),
         ({"tokens": "BTC", "top": 5}, "top", "not several"),
         ({"chain": "ethereum"}, "chain", "Unknown scope"),
+        ({"tokens": "NEAR"}, "tokens", "give the id: Close = 7, Closer = 8"),
     ],
 )
 def test_a_scope_that_cannot_be_is_refused(here: Script, raw: dict[str, Any], field: str, text: str) -> None:

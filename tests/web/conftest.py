@@ -112,7 +112,7 @@ def small_market(gradewire: Gradewire, wall: Wall) -> Market:
     market.name(
         SubjectRow("token:3375", "token", "Bitcoin", "BTC", ("layer-1",), ("binance",), 1),
         SubjectRow("token:3306", "token", "Ethereum", "ETH", ("layer-1",), ("binance", "kraken"), 2),
-        SubjectRow("token:77", "token", "Bitcoin <b>", "BTC", (), (), None),
+        SubjectRow("token:77", "token", "Bitcoin <b>", "BTC", (), (), 3),
         SubjectRow("index:5", "index", "Momentum", "MOM"),
     )
     for day, grade in ((-4, 50.0), (-3, 65.0), (-2, 52.0), (-1, 53.0)):
