@@ -160,7 +160,7 @@ class Channel:
     """A kind of destination; pure. Secret fields of `config` carry metadata {"secret": True}.
 
     `render(messages, config)` makes one request of 1 to `limits.batch` messages; `verdict(reply)` says what an answer
-    means. `hint(config)` is what may be shown of a destination. `permanent` says that a refusal (4xx) ends a delivery.
+    means. `hint(config)` is what may be shown of a destination.
     `prepare(config)` is sent once before the first delivery (a header row). After an ambiguous answer, `probe(messages,
     config)` asks what arrived and `absent(reply, messages)` names the messages that did not.
     """

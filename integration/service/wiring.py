@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,6 @@ class Gradewire:
     vault: Vault
     now: Callable[[], int] = wall_clock
     wake: Callable[[], None] = lambda: None
-    worker: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, delete, exists, func, or_, select
 
 from integration.store.queries._dialect import insert
 from integration.store.tables import destination, event, feed, feed_item, feed_reader, rule, subscription
@@ -76,11 +76,6 @@ def wanted_scopes(connection: Connection, now: int) -> list[tuple[str, str, str,
 # -- feeds -----------------------------------------------------------------------------------------------------------
 
 
-def feed_of(connection: Connection, identity: str) -> Any | None:
-    """A feed by id."""
-    return connection.execute(select(feed).where(feed.c.id == identity)).first()
-
-
 def is_awake(connection: Connection, identity: str, now: int) -> bool:
     """Whether anyone read a feed lately."""
     return connection.scalar(select(feed.c.id).where(feed.c.id == identity, _awake(now))) is not None
@@ -139,9 +134,3 @@ def read_feed(
         query = query.where(event.c.known_at >= since)
     order = feed_item.c.seq.desc() if after is None else feed_item.c.seq.asc()
     return sorted(((row[0], row[1]) for row in connection.execute(query.order_by(order).limit(limit))), reverse=True)
-
-
-def end_unused(connection: Connection, subscription_id: str, now: int, reason: str) -> None:
-    """End a subscription, for good."""
-    query = update(subscription).where(subscription.c.id == subscription_id, subscription.c.status != "ended")
-    connection.execute(query.values(status="ended", reason=reason, changed_at=now))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select, update
@@ -79,12 +78,6 @@ def change(connection: Connection, identity: str, **values: Any) -> None:
 def pending_dropped(connection: Connection, subscription_id: str) -> None:
     """Forget what is still owed to an ended subscription."""
     connection.execute(delete(delivery).where(delivery.c.subscription_id == subscription_id, delivery.c.state == 0))
-
-
-def seqs_owed(connection: Connection, subscription_id: str) -> Sequence[int]:
-    """The events owed to a subscription, delivered or not."""
-    query = select(delivery.c.event_seq).where(delivery.c.subscription_id == subscription_id).order_by(delivery.c.event_seq)
-    return list(connection.scalars(query))
 
 
 def same(connection: Connection, destination_id: str, rule_id: str, scope: str) -> str | None:
