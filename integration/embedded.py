@@ -202,10 +202,11 @@ def _page(gradewire: Gradewire, listener: socket.socket) -> Iterator[None]:
     try:
         yield
     finally:
-        # The sockets belong to the server's loop: closing them anywhere else races with its select().
+        # Whoever answers right now wakes the loop when done, so the loop outlives them. Its sockets are its own: closing
+        # them anywhere else races with its select().
+        server.task_dispatcher.shutdown(timeout=STOP_S)
         server.trigger.pull_trigger(lambda: [channel.close() for channel in list(sockets.values())])
         thread.join(STOP_S)
-        server.task_dispatcher.shutdown()
 
 
 def _tell(console: Console, settings: Settings, key: str) -> None:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -133,6 +134,31 @@ def test_it_stops_cleanly(running: Running, with_signal: signal.Signals) -> None
     rest = running.process.stdout.read() if running.process.stdout else ""
     assert "Traceback" not in (rest or ""), rest
     assert not (running.data / "running.json").exists()
+
+
+def test_it_stops_cleanly_while_it_answers(running: Running) -> None:
+    eventually(lambda: running.get("/v1/me").ok)
+    answered, refused = threading.Semaphore(0), threading.Event()
+
+    def hammer() -> None:
+        with requests.Session() as session:
+            while not refused.is_set():
+                try:
+                    session.get(f"{running.url}/v1/me", headers={"X-Api-Key": running.key}, timeout=10)
+                    answered.release()
+                except requests.RequestException:
+                    refused.set()
+
+    readers = [threading.Thread(target=hammer) for _ in range(12)]
+    for reader in readers:
+        reader.start()
+    for _ in range(100):
+        assert answered.acquire(timeout=10)
+    assert stop(running, signal.SIGTERM) == 0
+    for reader in readers:
+        reader.join(20)
+    rest = running.process.stdout.read() if running.process.stdout else ""
+    assert "Traceback" not in (rest or ""), rest
 
 
 def test_started_again_it_keeps_key_and_events_and_the_market_goes_on(running: Running) -> None:
