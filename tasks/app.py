@@ -30,6 +30,8 @@ def schedule(settings: Settings) -> dict[str, Any]:
     pruning = max(clock.wall_length(PRUNE_MS) / 1000, PRUNE_S)
     entries["prune"] = {"task": "tasks.prune", "schedule": pruning, "options": {"expires": pruning}}
     for source in sources.load().values():
+        if source.derivation is not None:
+            continue
         wait = min(max(clock.wall_length(source.cadence) / 1000 / LOOKS, LOOK_S[0]), LOOK_S[1])
         entries[f"observe {source.key}"] = {
             "task": "tasks.observe",

@@ -50,6 +50,11 @@ class Wall:
         return self.ms
 
 
+def asked(trigger: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options for a trigger; of Sharpe ratios the published ones, which need no past to begin with."""
+    return {**({"window": "published"} if trigger == "sharpe_threshold" else {}), **options}
+
+
 @dataclass
 class Here:
     """A Gradewire, its clock, and an account `ada`."""
@@ -84,14 +89,14 @@ class Here:
     def feed(self, trigger: str, scope: Mapping[str, Any] | None = None, account: str = "", **options: Any) -> list[Any]:
         """A feed's events, newest first, decoded."""
         window = feeds.Window(limit=10_000)
-        found = feeds.read(self.gradewire, account or self.account, trigger, options, scope or {}, window)
+        found = feeds.read(self.gradewire, account or self.account, trigger, asked(trigger, options), scope or {}, window)
         return [json.loads(text) for text in found]
 
     def subscribed(self, trigger: str, scope: Mapping[str, Any] | None = None, account: str = "", **options: Any) -> str:
         """A subscription of the account, at a new webhook destination; its id."""
         owner = account or self.account
         place = destinations.create_destination(self.gradewire, owner, "webhook", {"url": "http://127.0.0.1:9/"})
-        made = subscribe.create_subscription(self.gradewire, owner, trigger, options, scope or {}, place["id"])
+        made = subscribe.create_subscription(self.gradewire, owner, trigger, asked(trigger, options), scope or {}, place["id"])
         return str(made["id"])
 
     def rows(self, table: Table, *where: Any) -> list[Any]:

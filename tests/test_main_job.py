@@ -94,9 +94,13 @@ class Told(NamedTuple):
 
 def live_through(here: Town, receiver: Receiver, mails: list[CaughtMail]) -> Told:
     """Subscribe, then let the days pass: each is polled, evaluated and told before the next."""
-    hook, _ = hooks.create_hook(here.gradewire, here.account, receiver.url("/hook"), "sharpe_threshold", {}, {})
+    hook, _ = hooks.create_hook(
+        here.gradewire, here.account, receiver.url("/hook"), "sharpe_threshold", {"window": "published"}, {}
+    )
     place = destinations.create_destination(here.gradewire, here.account, "email", {"to": "ada@example.com"})
-    by_mail = subscribe.create_subscription(here.gradewire, here.account, "sharpe_threshold", {}, {}, place["id"])["id"]
+    by_mail = subscribe.create_subscription(
+        here.gradewire, here.account, "sharpe_threshold", {"window": "published"}, {}, place["id"]
+    )["id"]
     assert here.feed("sharpe_threshold") == []
     hook_ids: list[str] = []
     for passed in range((LAST - FIRST).days + 1):
@@ -119,7 +123,7 @@ def over_the_api(here: Town) -> list[dict[str, Any]]:
     """The same feed as a client reads it."""
     key = accounts.create_key(here.gradewire, "ada@example.com")
     client = create_app(here.gradewire).test_client()
-    answer = client.get("/v1/triggers/sharpe_threshold?limit=1000", headers={"X-Api-Key": key})
+    answer = client.get("/v1/triggers/sharpe_threshold?limit=1000&window=published", headers={"X-Api-Key": key})
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = json.loads(answer.data)
     return found

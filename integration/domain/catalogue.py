@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 from marshmallow import Schema
+from numpy.typing import NDArray
 
-from integration.domain.history import Firing, History
+from integration.domain.history import Firing, Floats, History, Ints, max_gap
 from integration.domain.message import HttpRequest, Limits, Mail, Message, Reply, Verdict
 
 SubjectKind = Literal["token", "index", "market"]
 Options = Mapping[str, Any]
+Bools = NDArray[np.bool_]
+States = NDArray[np.int8]
 
 
 # -- sources ---------------------------------------------------------------------------------------------------------
@@ -44,8 +48,64 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """A source's newest versions as a grid: `values` is subjects × times × metrics, NaN = missing; times rise strictly.
+
+    `there` says which readings exist at all; `texts` holds the texts of those that carry one.
+    """
+
+    subjects: tuple[str, ...]
+    times: Ints
+    metrics: tuple[str, ...]
+    values: Floats
+    there: Bools
+    texts: Mapping[tuple[str, int], str] = field(default_factory=dict)
+
+    def of(self, metric: str) -> Floats:
+        """One metric: subjects × times; infinities count as missing."""
+        column = self.values[:, :, self.metrics.index(metric)]
+        return np.where(np.isfinite(column), column, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a derived source is computed from: a source, and how many days before a reading it still looks at.
+
+    `always` names subjects that are needed whoever is asked about, such as Bitcoin for everything relative to it.
+    """
+
+    source: str
+    days: int = 0
+    always: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How a source is computed from others. The first input is its clock: a reading of it there is one here.
+
+    `compute(panels, known, subjects, times)` gets a panel for each input, by its key, what is known of the subjects, the
+    subjects and the times (ms) that are asked for, and returns their readings: for `whole` sources one a time, about
+    the market, from all subjects of the clock at once.
+    """
+
+    inputs: tuple[Input, ...]
+    compute: Callable[[Mapping[str, Panel], Mapping[str, SubjectRow], Sequence[str], Ints], Batch]
+    whole: bool = False
+
+
+#: The subject of what is about no token or index.
+MARKET = "market"
+
+
+def split_source(name: str) -> tuple[str, str | None]:
+    """(key, subject) of a source as a trigger names it: "daily_ohlcv", or "daily_ohlcv@token:3375" for one subject's."""
+    key, _, subject = name.partition("@")
+    return key, subject or None
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """One upstream endpoint that is polled.
+    """One upstream endpoint that is polled, or (`derivation`) what is computed from others.
 
     `cadence` is in milliseconds of market time. `selection` says how its rows are asked for: every page of it, by ids
     (at most `ids_per_call` a call), or one call for all. `metrics` is append-only: readings are packed in its order.
@@ -53,7 +113,10 @@ class Source:
     `page_param` names the page size (empty: not paged); `max_pages` ends the paging early. `v3_params` go with version 3 only.
     `rows(source, rows, slot, asked)` turns all decoded rows of a fetch into readings, given the slot that dates undated
     rows and, where `selection` is ids, the ids asked for ("5"); it raises UpstreamError where they cannot be trusted.
-    `names` are the subjects that the rows describe.
+    `names` are the subjects that the rows describe. `lag` days of the newest are not asked for, as they are not whole yet.
+    `by_plan` says whether the plan's look-back and withheld days apply.
+    `plan` is the smallest plan that includes the endpoint; `gone` says why it cannot be polled at all any more.
+    `max_age` (ms) is how old a reading may be where it stands beside another source's; None means two intervals or more.
     """
 
     key: str
@@ -63,7 +126,8 @@ class Source:
     cadence: int
     selection: Literal["all_pages", "ids", "one"]
     metrics: tuple[Metric, ...]
-    rows: Callable[[Source, Sequence[Mapping[str, Any]], int, str], Batch]
+    rows: Callable[[Source, Sequence[Mapping[str, Any]], int, str], Batch] = field(default=lambda *_: _not_polled())
+    derivation: Derivation | None = None
     dated: bool = True
     ranged: bool = False
     date_field: str = "DATE"
@@ -76,6 +140,16 @@ class Source:
     v3_params: Mapping[str, str] = field(default_factory=dict)
     always: bool = False
     names: Callable[[Sequence[Mapping[str, Any]]], list[SubjectRow]] | None = None
+    lag: int = 0
+    by_plan: bool = True
+    plan: str = "free"
+    gone: str = ""
+    max_age: int | None = None
+
+    @property
+    def age(self) -> int:
+        """The age in ms at which a reading is too old to stand beside another source's."""
+        return max_gap(self.cadence) if self.max_age is None else self.max_age
 
     def column(self, metric: str) -> int:
         """The position of a metric in this source's readings; KeyError for an unknown one."""
@@ -83,6 +157,10 @@ class Source:
             if known.name == metric:
                 return position
         raise KeyError(metric)
+
+
+def _not_polled() -> Batch:
+    raise TypeError("a derived source is not polled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +196,9 @@ class Case:
     """An example that doubles as a test: these options over these readings fire at these days (or nowhere).
 
     `readings` are (day, values): a day counts from 0, values are by metric name (a bare number means the first metric
-    that the trigger names), or a text for sources that carry one. `fires` maps a day to some of the payload's fields.
+    that the trigger names), or a text for sources that carry one. Values may also name "text", and what stands beside the
+    clock: "source.metric", "source.text", "source.as_of" (a day; the reading's own where it is left out).
+    `fires` maps a day to some of the payload's fields.
     """
 
     name: str
@@ -131,8 +211,10 @@ class Case:
 class Trigger:
     """A kind of condition. See the folder `triggers` for what each part must do; the contract suite checks it.
 
-    `sources(options)` names what must be polled; the first is the clock. `scan` is pure: it returns the firings of a
-    history, each at one of its as_of. `summary(fields)` is one sentence from the payload's own fields.
+    `sources(options)` names what must be polled; the first is the clock, the others stand beside it in the history.
+    `scan` is pure: it returns the firings of a history, each at one of its as_of. `summary(fields)` is one sentence from
+    the payload's own fields. `holds(history, options)` says at each reading whether a lasting condition is true: 1, 0, or
+    -1 where that is not known; None for what only happens.
     """
 
     key: str
@@ -150,6 +232,7 @@ class Trigger:
     sample: Mapping[str, Any]
     fires: tuple[Case, ...]
     silent: tuple[Case, ...]
+    holds: Callable[[History, Options], States] | None = None
 
 
 # -- channels --------------------------------------------------------------------------------------------------------

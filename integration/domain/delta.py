@@ -99,12 +99,12 @@ def crossings(
     duration: int = 0,
     assumed: int | None = None,
 ) -> list[Crossing]:
-    """Changes of side among observations, in order.
+    """Changes of side among observations, in order. Sides are any numbers, as of classes; 0 is none.
 
     The first side seen within MEMORY, or after a silence longer than `max_gap`, only sets the side, without confirmation.
     `assumed` is the side of a subject whose first observation lies in the band; None = the first side seen sets it.
     """
-    if assumed is None and not ((sides > 0).any() and (sides < 0).any()):
+    if assumed is None and len(taken := sides[sides != 0]) and (taken == taken[0]).all():
         return []  # it was never on two sides: as most are, most of the time
     times: list[int] = as_of.tolist()
     each: list[int] = sides.tolist()
@@ -134,6 +134,28 @@ def _side_before(runs: Sequence[Run], number: int, first: int, initial: int | No
             return run.side
         seen = run.side
     return seen if initial is None else initial
+
+
+def standing(as_of: Ints, sides: Sides, *, cadence: int, max_gap: int, observations: int = 1, duration: int = 0) -> Sides:
+    """The side that counts at each observation, 0 while none does: what `crossings` are changes of."""
+    counted = np.zeros(len(sides), dtype=np.int8)
+    times: list[int] = as_of.tolist()
+    runs = _runs(as_of, sides, cadence, observations, duration)
+    breaks = [0, *(np.flatnonzero(np.diff(as_of) > max_gap) + 1).tolist()]
+    starts = [run.start for run in runs]
+    for position, now in enumerate(times):
+        number = bisect_right(starts, position) - 1
+        if number < 0:
+            continue
+        run = runs[number]
+        if run.confirmed is not None and run.confirmed <= position <= run.end:
+            counted[position] = run.side
+            continue
+        first = max(breaks[bisect_right(breaks, position) - 1], bisect_left(times, now - MEMORY))
+        inside = position <= run.end
+        before = _side_before(runs, number if inside else number + 1, first, None)
+        counted[position] = (run.side if inside else 0) if before is None else before
+    return counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,9 +120,9 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
 def _within_cap(gradewire: Gradewire, connection: Connection, source: Source, wish: Wish) -> None:
     """Refuse what would be left unpolled: a call each is dear, so the operator caps how many tokens are watched so."""
     most = int(gradewire.settings["watched_tokens"])
-    watched = {each for live in wishes(gradewire, connection) for each in asked(connection, source, live)}
-    over = len(watched | asked(connection, source, wish)) - most
-    if over > 0 and asked(connection, source, wish) - watched:
+    watched = {each for live in wishes(gradewire, connection) for each in asked(gradewire, connection, source, live)}
+    over = len(watched | asked(gradewire, connection, source, wish)) - most
+    if over > 0 and asked(gradewire, connection, source, wish) - watched:
         raise InvalidInput(
             f"{source.label} is read token by token, and at most {most} tokens may be watched so: {over} too many. "
             "Name fewer, or ask the operator to raise GRADEWIRE_WATCHED_TOKENS.",
@@ -187,10 +187,10 @@ def cost(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: 
     wanted = wishes(gradewire, connection)
     tokens = len(subjects.load(connection, kind="token"))
     total = added = 0
-    for key in needed(rule, scope):
+    for key in needed(gradewire.catalogue, rule, scope):
         source = gradewire.catalogue.sources[key]
-        others = {each for wish in wanted for each in asked(connection, source, wish)}
-        mine = asked(connection, source, (rule, scope))
+        others = {each for wish in wanted for each in asked(gradewire, connection, source, wish)}
+        mine = asked(gradewire, connection, source, (rule, scope))
         each = calls_a_month(source, tokens)
         total += each * len(mine)
         added += 0 if source.always else each * len(mine - others)

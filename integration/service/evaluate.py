@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import Source, SubjectRow, Trigger
-from integration.domain.history import Epoch, Log, Told, epochs, max_gap, tell
+from integration.domain.catalogue import MARKET, Source, SubjectRow, Trigger, split_source
+from integration.domain.history import Epoch, Log, Told, epochs, join, max_gap, tell
 from integration.domain.ids import event_id
 from integration.domain.scope import Facts, Scope
 from integration.service.compose import compose, snapshots
@@ -44,9 +44,14 @@ class ActiveRule:
     options: Mapping[str, Any]
     canonical: str
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The sources it reads, as its trigger names them; the first is its clock."""
+        return self.trigger.sources(self.options)
+
     def source(self, catalogue: Catalogue) -> Source:
         """Its clock: the source at whose as_of it is evaluated."""
-        return catalogue.sources[self.trigger.sources(self.options)[0]]
+        return catalogue.sources[split_source(self.inputs[0])[0]]
 
     def lookback(self, source: Source) -> int:
         """How far back its firings look, in ms."""
@@ -68,18 +73,62 @@ def active(catalogue: Catalogue, row: Any) -> ActiveRule | None:
     return ActiveRule(row.id, trigger, trigger.options().load(json.loads(row.options)), row.options)
 
 
-def needed(rule: ActiveRule, scope: Scope) -> tuple[str, ...]:
+def polled(catalogue: Catalogue, name: str) -> tuple[str, ...]:
+    """The keys of the sources that must be polled for one that a trigger names: itself, or what it is derived from."""
+    key = split_source(name)[0]
+    how = catalogue.sources[key].derivation
+    if how is None:
+        return (key,)
+    return tuple(dict.fromkeys(base for each in how.inputs for base in polled(catalogue, each.source)))
+
+
+def needed(catalogue: Catalogue, rule: ActiveRule, scope: Scope) -> tuple[str, ...]:
     """The sources that must be polled for a rule within a scope: the rule's own, and ranks where the scope goes by them."""
-    return (*rule.trigger.sources(rule.options), *((RANKS,) if scope.kind == "top" else ()))
+    own = [key for name in rule.inputs for key in polled(catalogue, name)]
+    return tuple(dict.fromkeys((*own, *((RANKS,) if scope.kind == "top" else ()))))
 
 
-def logs(connection: Connection, source: Source, *, since: int, names: Sequence[str]) -> Iterator[Log]:
-    """Each subject's readings of a source as live evaluation sees them; so many subjects at once as fit into memory well."""
-    metrics = tuple(metric.name for metric in source.metrics)
+class Shelf:
+    """The logs of some subjects, as live evaluation sees them; each source is read once."""
+
+    def __init__(self, connection: Connection, sources: Mapping[str, Source], names: Sequence[str], since: int) -> None:
+        self._connection, self._sources, self._names, self._since = connection, sources, names, since
+        self._logs: dict[str, dict[str, Log]] = {}
+
+    def logs(self, inputs: Sequence[str]) -> Iterator[Log]:
+        """Each subject's log of the first source, the others beside it."""
+        clock, *others = inputs
+        for subject, log in self._read(clock).items():
+            for name in others:
+                source = self._sources[split_source(name)[0]]
+                metrics = tuple(metric.name for metric in source.metrics)
+                log = join(log, name, self._read(name).get(_whose(source, name, subject)), metrics, source.age)
+            yield log
+
+    def _read(self, name: str) -> dict[str, Log]:
+        if name not in self._logs:
+            key, one = split_source(name)
+            source = self._sources[key]
+            names = [one] if one else [MARKET] if source.subject == "market" else self._names
+            metrics = tuple(metric.name for metric in source.metrics)
+            rows = readings.log(self._connection, key, since=self._since - source.age, subjects=names)
+            self._logs[name] = {
+                subject: _log(subject, metrics, source.cadence, list(part)) for subject, part in groupby(rows, key=itemgetter(0))
+            }
+        return self._logs[name]
+
+
+def _whose(source: Source, name: str, subject: str) -> str:
+    """Whose reading stands beside a subject's: its own, the market's, or the one that the trigger names."""
+    return split_source(name)[1] or (MARKET if source.subject == "market" else subject)
+
+
+def logs(
+    connection: Connection, catalogue: Catalogue, inputs: Sequence[str], *, since: int, names: Sequence[str]
+) -> Iterator[Log]:
+    """Each subject's log of a rule's sources since an as_of; so many subjects at once as fit into memory well."""
     for start in range(0, len(names), AT_ONCE):
-        rows = readings.log(connection, source.key, since=since, subjects=names[start : start + AT_ONCE])
-        for subject, part in groupby(rows, key=itemgetter(0)):
-            yield _log(subject, metrics, source.cadence, list(part))
+        yield from Shelf(connection, catalogue.sources, names[start : start + AT_ONCE], since).logs(inputs)
 
 
 def _log(subject: str, metrics: tuple[str, ...], cadence: int, rows: Sequence[Any]) -> Log:
@@ -114,12 +163,19 @@ def evaluate(
         return 0, 0
     audience = Audience(connection, [rule.id for rule in ready], names, now)
     since = oldest - max(rule.lookback(source) for rule in ready)
+    by_inputs: dict[tuple[str, ...], list[ActiveRule]] = defaultdict(list)
+    for rule in ready:
+        by_inputs[rule.inputs].append(rule)
     found: list[Found] = []
-    for log in logs(connection, source, since=since, names=sorted(audience.asked)):
-        stretches = list(epochs(log))
-        for rule in ready:
-            if audience.asks(rule.id, log.subject):
-                found += [(rule, log.subject, told) for told in rule.told(stretches) if told.known_at == now]
+    asked = sorted(audience.asked)
+    for start in range(0, len(asked), AT_ONCE):
+        shelf = Shelf(connection, catalogue.sources, asked[start : start + AT_ONCE], since)
+        for inputs, alike in by_inputs.items():
+            for log in shelf.logs(inputs):
+                stretches = list(epochs(log))
+                for rule in alike:
+                    if audience.asks(rule.id, log.subject):
+                        found += [(rule, log.subject, told) for told in rule.told(stretches) if told.known_at == now]
     numbered = store_events(connection, catalogue, identified(found), now=now)
     return len(numbered), audience.tell(connection, numbered, due)
 
@@ -174,6 +230,8 @@ class Audience:
 def unnamed(subject: str) -> SubjectRow:
     """A subject of which no source has told the name yet."""
     kind, _, number = subject.partition(":")
+    if kind == MARKET:
+        return SubjectRow(MARKET, "market", "The crypto market")
     return SubjectRow(subject, "index" if kind == "index" else "token", f"{kind.capitalize()} {number}")
 
 

@@ -103,7 +103,7 @@ def fill(gradewire: Gradewire, connection: Connection, identity: str, rule: Acti
     since = oldest - rule.lookback(source)
     found = [
         (rule, log.subject, told)
-        for log in logs(connection, source, since=since, names=_within(connection, source, scope))
+        for log in logs(connection, catalogue, rule.inputs, since=since, names=_within(connection, source, scope))
         for told in rule.told(epochs(log))
         if told.firing.as_of >= oldest
     ]

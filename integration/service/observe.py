@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import Batch, Source, SubjectRow
 from integration.domain.errors import BudgetSpent, UpstreamError
 from integration.domain.retry import DAY, MINUTE
+from integration.service.deriving import Changed, derive
 from integration.service.evaluate import evaluate
 from integration.service.wanting import ALL, selections
 from integration.service.wiring import Gradewire
@@ -70,7 +71,7 @@ def observe(gradewire: Gradewire, source: Source, selection: str = ALL, *, again
 
 
 def _fetch(gradewire: Gradewire, source: Source, selection: str, slot: int, newest: int | None, poll_id: int) -> Fetched:
-    start, end = span(source, slot, newest, gradewire.settings.withheld_days)
+    start, end = span(source, slot, newest, gradewire.settings.withheld_days if source.by_plan else 0)
     ids = None if selection == ALL else [int(selection)]
     return gradewire.client.fetch(source, ids=ids, start=start, end=end, slot=slot, poll_id=poll_id)
 
@@ -80,7 +81,7 @@ def span(source: Source, slot: int, newest: int | None, withheld_days: int) -> t
     that can be had, so that a gap is filled before newer days are evaluated. At first, two days."""
     if not source.ranged:
         return None, None
-    last = slot - withheld_days * DAY
+    last = slot - (withheld_days + source.lag) * DAY
     begin = min(newest, last) if newest is not None else last - DAY
     return _date(begin), _date(last)
 
@@ -116,6 +117,11 @@ def _commit(
         _keep_names(connection, fetched.names, now)
         names, oldest = store_batch(connection, source, fetched.batch, poll_id, now=now)
         found, owed = evaluate(connection, gradewire.catalogue, source, names, oldest=oldest, now=now, due=wall)
+        times = sorted({int(time) for time in fetched.batch.as_of.tolist() if time >= oldest})
+        changed = Changed(names, times if names else [])
+        for derived, its_names, its_oldest in derive(connection, gradewire.catalogue, source, changed, now=now):
+            more = evaluate(connection, gradewire.catalogue, derived, its_names, oldest=its_oldest, now=now, due=wall)
+            found, owed = found + more[0], owed + more[1]
         polls.settle(connection, poll_id, lease, "done", now=now, rows=rows, events=found)
     return Observed(source.key, selection, slot, "done", rows, found, owed)
 

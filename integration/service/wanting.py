@@ -24,10 +24,10 @@ def wishes(gradewire: Gradewire, connection: Connection) -> list[Wish]:
     return [(live[rule_id], Scope.parse(text)) for *_, text, rule_id in wanted if rule_id in live]
 
 
-def asked(connection: Connection, source: Source, wish: Wish) -> set[str]:
+def asked(gradewire: Gradewire, connection: Connection, source: Source, wish: Wish) -> set[str]:
     """The selections of a source that one wish asks for."""
     rule, scope = wish
-    if source.key not in needed(rule, scope):
+    if source.key not in needed(gradewire.catalogue, rule, scope):
         return set()
     if source.selection != "ids":
         return {ALL}
@@ -38,8 +38,10 @@ def asked(connection: Connection, source: Source, wish: Wish) -> set[str]:
 
 def selections(gradewire: Gradewire, source: Source) -> list[str]:
     """What is to be polled of a source now: "all", or one entry for each wanted id; empty where nobody wants it."""
+    if source.derivation is not None or source.gone:
+        return []
     if source.always:
         return [ALL]
     with gradewire.database.read() as connection:
-        found = {each for wish in wishes(gradewire, connection) for each in asked(connection, source, wish)}
+        found = {each for wish in wishes(gradewire, connection) for each in asked(gradewire, connection, source, wish)}
     return sorted(found, key=lambda each: (len(each), each))

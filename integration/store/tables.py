@@ -34,7 +34,8 @@ installation = Table("installation", metadata, Column("key", Text, primary_key=T
 
 # -- observing -------------------------------------------------------------------------------------------------------
 
-#: One attempt to read a source at one slot. Claimed by lease; status is running, done or failed.
+#: One attempt to read a source at one slot. Claimed by lease; status is running, done, partial or failed. `fresh` counts the
+#: readings that were new, `calls` the upstream calls it took, `newest` is the newest as_of it saw.
 poll = Table(
     "poll", metadata,
     Column("id", Serial, primary_key=True),
@@ -49,6 +50,9 @@ poll = Table(
     Column("rows", Integer, nullable=False, server_default="0"),
     Column("events", Integer, nullable=False, server_default="0"),
     Column("error", Text),
+    Column("fresh", Integer, nullable=False, server_default="0"),
+    Column("calls", Integer, nullable=False, server_default="0"),
+    Column("newest", BigInteger),
     UniqueConstraint("source", "selection", "slot"),
 )  # fmt: skip
 
@@ -94,6 +98,58 @@ call = Table(
     Column("poll_id", BigInteger),
     Index("ix_call_at", "at"),
 )  # fmt: skip
+
+#: How far back the past of a source was asked for, by subject ("all": of every subject). What was not there then stays so.
+fill = Table(
+    "fill", metadata,
+    Column("source", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Column("filled_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+#: The past that someone asked to have fetched, for a backtest. Status is waiting, done or failed.
+past_wish = Table(
+    "past_wish", metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("subjects", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("made", Integer, nullable=False, server_default="0"),
+    Column("status", Text, nullable=False),
+    Column("error", Text),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+)  # fmt: skip
+
+#: Upstream answers that could not be read, kept aside for inspection. `body` is its start, compressed.
+spoilt_answer = Table(
+    "spoilt_answer", metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("poll_id", BigInteger),
+    Column("size", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_spoilt_answer_at", "at"),
+)  # fmt: skip
+
+#: What the operator is told, once for each key: the plan runs short, a source stands still, a short answer was believed.
+notice = Table(
+    "notice", metadata,
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("ix_notice_at", "at"),
+)  # fmt: skip
+
+#: Counts changes to what is wanted, so that what is kept in memory of it can be seen to be old.
+revision = Table("revision", metadata, Column("name", Text, primary_key=True), Column("value", BigInteger, nullable=False))
 
 #: Calls taken from the plan in one window (month or minute); taken by a conditional UPDATE before the call is made.
 budget = Table(
@@ -159,6 +215,8 @@ feed = Table(
     Column("rule_id", Text, ForeignKey("rule.id"), nullable=False, index=True),
     Column("scope", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False, server_default="0"),
+    Index("ix_feed_revision", "revision"),
 )  # fmt: skip
 
 feed_item = Table(
@@ -194,7 +252,8 @@ destination = Table(
     Column("prepared", SmallInteger, nullable=False, server_default="0"),
 )  # fmt: skip
 
-#: An account wants a rule's events, within a scope, at a destination. Status: active, paused, ended.
+#: An account wants a rule's events, within a scope, at a destination. Status: active, paused, shadow (what it would have
+#: sent is only recorded), ended. `corrections`: also tell when data are corrected under an event that was told.
 subscription = Table(
     "subscription", metadata,
     Column("id", Text, primary_key=True),
@@ -207,9 +266,13 @@ subscription = Table(
     Column("reason", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    Column("corrections", SmallInteger, nullable=False, server_default="0"),
+    Column("revision", BigInteger, nullable=False, server_default="0"),
+    Index("ix_subscription_revision", "revision"),
 )  # fmt: skip
 
-#: What is owed to one subscription. State: 0 pending, 1 delivered, 2 dead. Claimed by pushing next_attempt_at ahead.
+#: What is owed to one subscription. State: 0 pending, 1 delivered, 2 dead, 3 recorded only (shadow). Claimed by pushing
+#: next_attempt_at ahead.
 delivery = Table(
     "delivery", metadata,
     Column("id", Serial, primary_key=True),

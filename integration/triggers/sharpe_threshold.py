@@ -1,7 +1,8 @@
 """Fires when a token's Sharpe ratio crosses a level and had been on its other side.
 
 The band below (or, for `down`, above) the level keeps a value that trembles around it from telling twice: see
-`domain.delta.level_sides`. The first reading of a token fires nothing.
+`domain.delta.level_sides`. The first reading of a token fires nothing. Over 30, 90 or 365 days it is computed from daily
+closes; `published` is Token Metrics' own, over all history.
 """
 
 from __future__ import annotations
@@ -9,104 +10,121 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields, post_load, validate
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, Trigger
-from integration.domain.delta import COUNTED, MEMORY, cool_down, crossings, level_sides, observed
-from integration.domain.history import Firing, History
-from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
-from integration.domain.retry import HOUR
-from integration.triggers._options import TriggerOptions
+from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.delta import level_sides, observed
+from integration.domain.history import Firing, Floats, History
+from integration.domain.payload import EventPayload, day_and_month, described, sample
+from integration.triggers._levels import (
+    DOWN,
+    UP,
+    WANTED,
+    crossed,
+    crossed_at_field,
+    crossing_fields,
+    direction_field,
+    holding,
+    level_lookback,
+    suppressed_field,
+)
+from integration.triggers._options import TriggerOptions, band, direction, filled_band, window
 
-SOURCE, METRIC = "quantmetrics", "sharpe"
+FLOOR = 0.05
+METRIC = "sharpe"
 
 
 class SharpeOptions(TriggerOptions):
-    """Which level, in which direction."""
+    """Which level, in which direction, over which window."""
 
     level = fields.Float(
         load_default=1.0,
         validate=validate.Range(-20, 20),
         metadata=described("Level", "The Sharpe ratio to watch; 1.0 is a common start, 2.0 is rare"),
     )
-    direction = fields.String(
-        load_default="either",
-        validate=validate.OneOf(["up", "down", "either"]),
-        metadata=described("Direction", "Tell when it rises above the level (up), falls below it (down), or either"),
+    direction = direction("Tell when it rises above the level (up), falls below it (down), or either")
+    window = window()
+    relative_to_btc = fields.Boolean(
+        load_default=False,
+        metadata=described("Relative To Bitcoin", "Watch how far it lies above Bitcoin's; not for the published window"),
     )
-    hysteresis = fields.Float(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Range(0, 20),
-        metadata=described(
-            "Band", "How far it must go back before it can cross again; empty means 0.05, or 2 % of the level if more"
-        ),
-    )
+    hysteresis = band(FLOOR, 20)
+
+    @validates_schema
+    def _published_stands_alone(self, options: dict[str, Any], **_: Any) -> None:
+        if options["relative_to_btc"] and options["window"] == "published":
+            raise ValidationError("The published ratio is not compared with Bitcoin's: use 30d, 90d or 365d.", "window")
 
     @post_load
     def _band(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
-        if options["hysteresis"] is None:
-            options["hysteresis"] = max(0.05, round(0.02 * abs(options["level"]), 6))
-        return options
+        return filled_band(options, FLOOR)
 
 
 class SharpePayload(EventPayload):
     """A crossing."""
 
-    direction = fields.String(required=True, metadata=described("Direction", "up or down"))
+    direction = direction_field()
     level = fields.Float(required=True, metadata=described("Level"))
-    sharpe = fields.Float(required=True, metadata=described("Sharpe Ratio"))
+    sharpe = fields.Float(required=True, metadata=described("Sharpe Ratio", "Or how far it lies above Bitcoin's"))
     previous_sharpe = fields.Float(
         required=True, metadata=described("Previous Sharpe Ratio", "The last reading that was not on the new side")
     )
-    crossed_at = fields.String(required=True, metadata=described("Crossed At", "The first reading on the new side"))
-    suppressed_count = fields.Integer(
-        required=True, metadata=described("Suppressed", "Crossings kept silent since the last one told")
-    )
+    window = fields.String(required=True, metadata=described("Window", "Days it is computed over; published is all history"))
+    relative_to_btc = fields.Boolean(required=True, metadata=described("Relative To Bitcoin"))
+    crossed_at = crossed_at_field()
+    suppressed_count = suppressed_field()
 
 
-def sources(_options: Options) -> tuple[str, ...]:
-    """Published Sharpe ratios, all history."""
-    return (SOURCE,)
+def sources(options: Options) -> tuple[str, ...]:
+    """Published ratios, or those of a window."""
+    return ("quantmetrics",) if options["window"] == "published" else (f"risk_{options['window']}",)
 
 
 def lookback(options: Options) -> Lookback:
-    """The side is remembered for MEMORY; silent crossings are counted for COUNTED; each by its own cooldown."""
-    return Lookback(2, MEMORY + COUNTED + round(options["cooldown_hours"] * HOUR))
+    """That of a level."""
+    return level_lookback(options)
+
+
+def _values(history: History, options: Options) -> Floats:
+    return history.column("sharpe_over_btc" if options["relative_to_btc"] else METRIC)
 
 
 def scan(history: History, options: Options) -> list[Firing]:
     """Crossings of the level that are told."""
-    as_of, values = observed(history.as_of, history.column(METRIC))
+    as_of, values = observed(history.as_of, _values(history, options))
     sides = level_sides(values, options["level"], options["hysteresis"], below=options["direction"] == "down")
-    found = crossings(as_of, sides, cadence=history.cadence, max_gap=history.max_gap, observations=options["min_observations"])
-    wanted = {"up": (1,), "down": (-1,), "either": (1, -1)}[options["direction"]]
-    by_position = {crossing.at: crossing for crossing in found}
-    cooldown = round(options["cooldown_hours"] * HOUR)
-    firings = []
-    for notice in cool_down(as_of, list(by_position), cooldown, lambda k: found[k].side in wanted):
-        crossing = by_position[notice.at]
-        firings.append(
-            Firing(
-                int(as_of[crossing.at]),
-                {
-                    "direction": "up" if crossing.side > 0 else "down",
-                    "level": options["level"],
-                    "sharpe": float(values[crossing.at]),
-                    "previous_sharpe": float(values[crossing.before]),
-                    "crossed_at": iso(int(as_of[crossing.start])),
-                    "suppressed_count": notice.suppressed,
-                },
-            )
+    return [
+        Firing(
+            int(as_of[crossing.at]),
+            {
+                "level": options["level"],
+                "sharpe": float(values[crossing.at]),
+                "previous_sharpe": float(values[crossing.before]),
+                "window": options["window"],
+                "relative_to_btc": options["relative_to_btc"],
+                **crossing_fields(crossing, as_of),
+            },
         )
-    return firings
+        for crossing in crossed(history, as_of, sides, options, WANTED[options["direction"]])
+    ]
+
+
+def holds(history: History, options: Options) -> States:
+    """Whether it is above the level; for `down`, below it."""
+    values = _values(history, options)
+    below = options["direction"] == "down"
+    sides = level_sides(observed(history.as_of, values)[1], options["level"], options["hysteresis"], below=below)
+    return holding(history, values, sides, options, DOWN if below else UP)
 
 
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     verb = "rose above" if event["direction"] == "up" else "fell below"
+    days = event["window"].removesuffix("d")
+    what = "Sharpe ratio" if event["window"] == "published" else f"{days}-day Sharpe ratio"
+    what += " relative to Bitcoin's" if event["relative_to_btc"] else ""
     return (
-        f"{event['subject_name']}'s Sharpe ratio {verb} {event['level']:g}: "
+        f"{event['subject_name']}'s {what} {verb} {event['level']:g}: "
         f"{event['previous_sharpe']:.2f} → {event['sharpe']:.2f} on {day_and_month(event['as_of'])}."
     )
 
@@ -117,6 +135,8 @@ _EXAMPLE = {
     "level": 1.0,
     "sharpe": 1.06,
     "previous_sharpe": 0.94,
+    "window": "90d",
+    "relative_to_btc": False,
     "crossed_at": "2021-05-14T00:00:00Z",
     "suppressed_count": 0,
 }
@@ -127,13 +147,14 @@ TRIGGER = Trigger(
     noun="Sharpe Ratio Crossing",
     label="New Sharpe Ratio Crossing",
     description="Triggers when a token's Sharpe ratio crosses a level.",
-    semantics=1,
+    semantics=2,
     subject="token",
     options=SharpeOptions,
     payload=SharpePayload,
     sources=sources,
     lookback=lookback,
     scan=scan,
+    holds=holds,
     summary=summary,
     sample=sample(
         "sharpe_threshold",
@@ -147,6 +168,13 @@ TRIGGER = Trigger(
         Case("it rises to the level", {}, [(0, 0.9), (1, 0.97), (2, 1.0)], {2: {"direction": "up", "previous_sharpe": 0.97}}),
         Case("it falls through the band", {}, [(0, 1.2), (1, 0.97), (2, 0.95)], {2: {"direction": "down"}}),
         Case("down is mirrored", {"direction": "down"}, [(0, 1.05), (1, 1.02), (2, 1.0)], {2: {"direction": "down"}}),
+        Case("the published ratio", {"window": "published"}, [(0, 0.9), (1, 1.1)], {1: {"window": "published"}}),
+        Case(
+            "it pulls ahead of Bitcoin's",
+            {"relative_to_btc": True, "level": 0.5, "window": "30d"},
+            [(0, {"sharpe": 1.9, "sharpe_over_btc": 0.1}), (1, {"sharpe": 1.8, "sharpe_over_btc": 0.6})],
+            {1: {"sharpe": 0.6, "relative_to_btc": True}},
+        ),
         Case(
             "it is confirmed by a second reading",
             {"min_observations": 2},

@@ -20,7 +20,7 @@ from integration.service.wiring import Gradewire, build
 from integration.store.database import Database
 from integration.store.tables import delivery, event
 from integration.tokenmetrics import Fetched
-from tests.market import KEY, Here, Wall
+from tests.market import KEY, Here, Wall, asked
 
 START = 1_704_067_200_000  # 2024-01-01
 METRICS = {"quantmetrics": "sharpe", "trader_grades": "tm_trader_grade", "tm_grade": "tm_grade", "indices": "price"}
@@ -104,7 +104,7 @@ class Script(Here):
     def identity(self, trigger: str, subject: str, day: float, **options: Any) -> str:
         """The id an event must have, from the trigger's options alone."""
         known = self.catalogue.triggers[trigger]
-        text = canonical(known.options().load(options))
+        text = canonical(known.options().load(asked(trigger, options)))
         return event_id(trigger, known.semantics, text, subject, START + round(day * DAY))
 
     def worker(self) -> Script:

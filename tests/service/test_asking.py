@@ -14,6 +14,7 @@ from integration.domain.scope import Scope
 from integration.service import asking
 from integration.service.observe import observe
 from integration.store.database import Database
+from tests.market import asked
 from tests.service.script import Script, script
 
 NAMES = [
@@ -118,7 +119,7 @@ def test_options_that_mean_the_same_are_one_rule(here: Script) -> None:
 
 def price(here: Script, trigger: str, **raw: Any) -> asking.Cost:
     with here.gradewire.database.read() as connection:
-        rule = asking.ask(here.gradewire, trigger, {})
+        rule = asking.ask(here.gradewire, trigger, asked(trigger, {}))
         return asking.cost(here.gradewire, connection, rule, asking.scope_of(here.gradewire, connection, rule, raw))
 
 

@@ -47,11 +47,14 @@ def test_the_ids_are_those_of_the_golden_vectors(here: Script) -> None:
     here.feed("sharpe_threshold", level=1.5)
     here.day(0, {3375: 0.9})
     here.day(1, {3375: 1.6})
-    options = '{"cooldown_hours":6,"direction":"either","hysteresis":0.05,"level":1,"min_observations":1}'
-    text = f"sharpe_threshold\n1\n{options}\ntoken:3375\n1704153600000"
+    options = (
+        '{"cooldown_hours":6,"direction":"either","hysteresis":0.05,"level":1,"min_observations":1,'
+        '"relative_to_btc":false,"window":"published"}'
+    )
+    text = f"sharpe_threshold\n2\n{options}\ntoken:3375\n1704153600000"
     first = "evt_" + base64.b32encode(hashlib.sha256(text.encode()).digest()[:16]).decode().rstrip("=").lower()
-    assert set(happened(here)) == {first, "evt_stzsvgyjdekpz2jnzak5vyjsnq"}
-    assert first == "evt_gu5hqkpktjwmd2elz2k7lf3gim"
+    assert set(happened(here)) == {first, "evt_hejh263vbxu5mkayyk4npxo6sy"}
+    assert first == "evt_dfmrdgnisnywxypc5csu2wnyqm"
 
 
 def test_options_that_mean_the_same_are_one_rule_with_one_event(here: Script) -> None:

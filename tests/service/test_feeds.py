@@ -19,6 +19,7 @@ from integration.service.wanting import selections
 from integration.store.database import Database
 from integration.store.queries import events, rules
 from integration.store.tables import call, event, feed, feed_item, feed_reader
+from tests.market import asked
 from tests.service.script import START, Script, happened, script
 
 SHARPE = "quantmetrics"
@@ -32,7 +33,14 @@ def here(sqlite_database: Database, tmp_path: Path) -> Iterator[Script]:
 
 def page(here: Script, **window: Any) -> list[str]:
     """The ids of one page."""
-    found = feeds.read(here.gradewire, here.account, "sharpe_threshold", {"cooldown_hours": 0}, {}, feeds.Window(**window))
+    found = feeds.read(
+        here.gradewire,
+        here.account,
+        "sharpe_threshold",
+        asked("sharpe_threshold", {"cooldown_hours": 0}),
+        {},
+        feeds.Window(**window),
+    )
     return [json.loads(text)["id"] for text in found]
 
 
@@ -111,7 +119,7 @@ def test_a_narrow_feed_is_filled_though_the_rule_has_many_newer_events(here: Scr
     for day in range(4):
         here.day(day, {1: 0.9 if day % 2 else 1.2, **dict.fromkeys(range(2, 30), 1.2 if day % 2 else 0.9)})
     with here.gradewire.database.write() as connection:
-        rule = ask(here.gradewire, "sharpe_threshold", {"cooldown_hours": 0})
+        rule = ask(here.gradewire, "sharpe_threshold", asked("sharpe_threshold", {"cooldown_hours": 0}))
         events.lock(connection)
         scope = Scope("tokens", (1,))
         rules.restart_feed(connection, "fed_1", rule.id, scope.text, here.wall())
@@ -202,7 +210,7 @@ def test_nothing_ever_appears_behind_a_readers_cursor(database: Database, tmp_pa
     with script(database, tmp_path) as here:
         page(here)
         seen = swing(here, 0, 2)
-        rule = ask(here.gradewire, "sharpe_threshold", {"cooldown_hours": 0})
+        rule = ask(here.gradewire, "sharpe_threshold", asked("sharpe_threshold", {"cooldown_hours": 0}))
         identity = here.rows(feed)[0].id
 
         def write(worker: Script, part: int) -> None:

@@ -13,7 +13,7 @@ from integration.domain.errors import Conflict, InvalidInput, NotFound
 from integration.service import destinations, hooks, subscribe
 from integration.store.database import Database
 from integration.store.tables import delivery, destination, subscription
-from tests.market import at_once
+from tests.market import asked, at_once
 from tests.service.script import Script, script
 
 URL = "http://127.0.0.1:9/hook"
@@ -26,7 +26,7 @@ def here(sqlite_database: Database, tmp_path: Path) -> Iterator[Script]:
 
 
 def hook(here: Script, url: str = URL, trigger: str = "sharpe_threshold", **options: Any) -> tuple[dict[str, Any], bool]:
-    return hooks.create_hook(here.gradewire, here.account, url, trigger, options, {})
+    return hooks.create_hook(here.gradewire, here.account, url, trigger, asked(trigger, options), {})
 
 
 def place(here: Script, account: str = "") -> str:
@@ -101,13 +101,13 @@ def test_one_of_two_hooks_of_an_address_ends_alone(here: Script) -> None:
 def test_a_hook_with_a_bad_scope_leaves_no_destination_behind(here: Script) -> None:
     for scope in ({"tokens": ["nobody"]}, {"indices": [1]}, {"nonsense": 1}):
         with pytest.raises(InvalidInput):
-            hooks.create_hook(here.gradewire, here.account, URL, "sharpe_threshold", {}, scope)
+            hooks.create_hook(here.gradewire, here.account, URL, "sharpe_threshold", asked("sharpe_threshold", {}), scope)
     assert here.rows(destination) == here.rows(subscription) == []
 
 
 def test_a_deleted_destination_takes_its_subscriptions_and_what_they_are_owed_along(here: Script) -> None:
     where = place(here)
-    subscribe.create_subscription(here.gradewire, here.account, "sharpe_threshold", {}, {}, where)
+    subscribe.create_subscription(here.gradewire, here.account, "sharpe_threshold", asked("sharpe_threshold", {}), {}, where)
     here.day(0, {1: 0.9})
     here.day(1, {1: 1.2})
     for _ in range(2):
@@ -126,7 +126,7 @@ def test_an_ended_subscription_stays_ended(here: Script) -> None:
 
 def test_a_paused_destination_is_still_owed(here: Script) -> None:
     where = place(here)
-    subscribe.create_subscription(here.gradewire, here.account, "sharpe_threshold", {}, {}, where)
+    subscribe.create_subscription(here.gradewire, here.account, "sharpe_threshold", asked("sharpe_threshold", {}), {}, where)
     destinations.set_destination(here.gradewire, here.account, where, "paused")
     here.day(0, {1: 0.9})
     assert here.day(1, {1: 1.2}).owed == 1
@@ -138,7 +138,9 @@ LOOKS: list[Callable[[Script, str, str], Any]] = [
     lambda here, who, which: subscribe.get_subscription(here.gradewire, who, which),
     lambda here, who, which: subscribe.set_subscription(here.gradewire, who, which, "paused"),
     lambda here, who, which: hooks.get_hook(here.gradewire, who, which),
-    lambda here, who, which: subscribe.create_subscription(here.gradewire, who, "sharpe_threshold", {}, {}, which),
+    lambda here, who, which: subscribe.create_subscription(
+        here.gradewire, who, "sharpe_threshold", asked("sharpe_threshold", {}), {}, which
+    ),
 ]
 
 
@@ -167,7 +169,7 @@ def test_another_account_cannot_end_or_see_anything(here: Script) -> None:
 def test_the_same_address_of_two_accounts_are_two_hooks(here: Script) -> None:
     first, _ = hook(here)
     other = here.account_of("other@example.com")
-    second, fresh = hooks.create_hook(here.gradewire, other, URL, "sharpe_threshold", {}, {})
+    second, fresh = hooks.create_hook(here.gradewire, other, URL, "sharpe_threshold", asked("sharpe_threshold", {}), {})
     assert fresh
     assert second["secret"] != first["secret"]
 

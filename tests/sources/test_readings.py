@@ -26,6 +26,8 @@ def test_every_source_has_a_key_metrics_once_and_an_empty_fetch_gives_no_reading
         assert source.key == key
         names = [metric.name for metric in source.metrics]
         assert len(set(names)) == len(names)
+        if source.derivation is not None:
+            continue
         batch = source.rows(source, [], SLOT, "1")
         assert len(batch.subjects) == len(batch.as_of) == len(batch.texts) == 0
         assert batch.values.shape == (0, len(names))

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from integration.domain.catalogue import Source, Trigger
-from integration.domain.history import Firing, History, Log
+from integration.domain.catalogue import MARKET, Source, Trigger, split_source
+from integration.domain.history import Firing, History, Joined, Log
 from integration.sources import load as load_sources
 
 DAY = 86_400_000
@@ -23,55 +23,100 @@ def loaded(trigger: Trigger, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def source_of(trigger: Trigger, options: Mapping[str, Any]) -> Source:
     """The clock of a rule, given loaded options."""
-    return SOURCES[trigger.sources(options)[0]]
+    return SOURCES[split_source(trigger.sources(options)[0])[0]]
 
 
-def _row(source: Source, trigger: Trigger, value: Any) -> tuple[list[float], str | None]:
-    """Values by metric name; a bare number is the METRIC of the trigger's file; a string is the reading's text."""
-    if isinstance(value, str):
-        return [float("nan")] * len(source.metrics), value
-    if not isinstance(value, Mapping):
-        value = {sys.modules[trigger.scan.__module__].METRIC: value}
-    unknown = set(value) - {metric.name for metric in source.metrics}
-    assert not unknown, f"{source.key} has no {unknown}"
-    return [float("nan") if value.get(m.name) is None else float(value[m.name]) for m in source.metrics], None
+def others_of(trigger: Trigger, options: Mapping[str, Any]) -> dict[str, Source]:
+    """What stands beside the clock, by the name that the trigger uses."""
+    return {name: SOURCES[split_source(name)[0]] for name in trigger.sources(options)[1:]}
 
 
-def log_of(source: Source, trigger: Trigger, entries: Sequence[tuple[int, int, Any]], cadence: int | None = None) -> Log:
+def _names(source: Source) -> tuple[str, ...]:
+    return tuple(metric.name for metric in source.metrics)
+
+
+def _whole(trigger: Trigger, value: Any) -> Mapping[str, Any]:
+    """A value with its names: a bare number is the METRIC of the trigger's file, a string the reading's text."""
+    if isinstance(value, Mapping):
+        return value
+    return {"text": value} if isinstance(value, str) else {sys.modules[trigger.scan.__module__].METRIC: value}
+
+
+def _numbers(metrics: Sequence[str], value: Mapping[str, Any], prefix: str = "") -> list[float]:
+    return [float("nan") if value.get(prefix + name) is None else float(value[prefix + name]) for name in metrics]
+
+
+def log_of(
+    source: Source,
+    trigger: Trigger,
+    entries: Sequence[tuple[int, int, Any]],
+    cadence: int | None = None,
+    others: Mapping[str, Source] | None = None,
+) -> Log:
     """A log from (as_of, known_at, value), in milliseconds, sorted as the store gives it; all arrays are read-only."""
     ordered = sorted(entries, key=lambda entry: (entry[1], entry[0]))
-    rows = [_row(source, trigger, value) for _, _, value in ordered]
+    rows = [_whole(trigger, value) for _, _, value in ordered]
+    times = [as_of for as_of, _, _ in ordered]
+    known = {*_names(source), "text"} | {
+        f"{o}.{m}" for o, each in (others or {}).items() for m in (*_names(each), "text", "as_of")
+    }
+    for row in rows:
+        assert set(row) <= known, f"there is no {set(row) - known}"
+    joined = {name: _joined(name, each, times, rows) for name, each in (others or {}).items()}
     arrays = (
-        np.asarray([as_of for as_of, _, _ in ordered], dtype=np.int64),
+        np.asarray(times, dtype=np.int64),
         np.asarray([known_at for _, known_at, _ in ordered], dtype=np.int64),
-        np.asarray([values for values, _ in rows], dtype=np.float64).reshape(len(rows), len(source.metrics)),
+        np.asarray([_numbers(_names(source), row) for row in rows], dtype=np.float64).reshape(len(rows), len(source.metrics)),
     )
-    for array in arrays:
+    for array in (*arrays, *(a for j in joined.values() for a in (j.as_of, j.values))):
         array.setflags(write=False)
-    names = tuple(metric.name for metric in source.metrics)
-    return Log(f"{source.subject}:1", names, cadence or source.cadence, *arrays, tuple(text for _, text in rows))
+    texts = tuple(row.get("text") for row in rows)
+    subject = MARKET if source.subject == "market" else f"{source.subject}:1"
+    return Log(subject, _names(source), cadence or source.cadence, *arrays, texts, joined)
 
 
-def history_of(source: Source, trigger: Trigger, readings: Sequence[tuple[int, Any]], cadence: int | None = None) -> History:
+def _joined(name: str, source: Source, times: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> Joined:
+    """What a case says stands beside the clock; of the clock's own as_of unless it says otherwise."""
+    said = [any(key.startswith(f"{name}.") for key in row) for row in rows]
+    as_of = [
+        -1 if not there else round(row[f"{name}.as_of"] * DAY) if f"{name}.as_of" in row else time
+        for time, row, there in zip(times, rows, said, strict=True)
+    ]
+    values = [_numbers(_names(source), row, f"{name}.") for row in rows]
+    return Joined(
+        _names(source),
+        np.asarray(as_of, dtype=np.int64),
+        np.asarray(values, dtype=np.float64).reshape(len(rows), len(source.metrics)),
+        tuple(row.get(f"{name}.text") for row in rows),
+    )
+
+
+def history_of(
+    source: Source,
+    trigger: Trigger,
+    readings: Sequence[tuple[int, Any]],
+    cadence: int | None = None,
+    others: Mapping[str, Source] | None = None,
+) -> History:
     """A history from (as_of in milliseconds, value)."""
-    log = log_of(source, trigger, [(as_of, as_of, value) for as_of, value in readings], cadence)
-    return History(log.subject, log.metrics, log.cadence, log.as_of, log.values, log.texts)
+    return log_of(source, trigger, [(as_of, as_of, value) for as_of, value in readings], cadence, others).history(slice(None))
 
 
 def case_history(trigger: Trigger, options: Mapping[str, Any], readings: Sequence[tuple[float, Any]]) -> History:
     """A history from a case's (day, value)."""
-    return history_of(source_of(trigger, options), trigger, [(round(day * DAY), value) for day, value in readings])
+    source, others = source_of(trigger, options), others_of(trigger, options)
+    return history_of(source, trigger, [(round(day * DAY), value) for day, value in readings], others=others)
 
 
 def cut(history: History, start: int = 0, stop: int | None = None) -> History:
-    part = slice(start, stop)
-    return replace(history, as_of=history.as_of[part], values=history.values[part], texts=history.texts[part])
+    return history.take(slice(start, stop))
 
 
 def cut_log(log: Log, stop: int) -> Log:
     part = slice(stop)
+    joined = {name: other.take(part) for name, other in log.joined.items()}
     return replace(
-        log, as_of=log.as_of[part], known_at=log.known_at[part], values=log.values[part], texts=log.texts[part]
+        log, as_of=log.as_of[part], known_at=log.known_at[part], values=log.values[part], texts=log.texts[part], joined=joined
     )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from marshmallow import ValidationError, fields, validate
 
 from integration.domain.catalogue import Trigger
 from integration.domain.history import History, Log
-from tests.triggers.logs import DAY, history_of, loaded, log_of, source_of
+from tests.triggers.logs import DAY, history_of, loaded, log_of, others_of, source_of
 
 
 def _choices(field: fields.Field[Any]) -> st.SearchStrategy[Any]:
@@ -43,27 +44,52 @@ def options_of(trigger: Trigger) -> st.SearchStrategy[dict[str, Any]]:
     return draw_options()
 
 
-def _numbers(trigger: Trigger) -> list[float]:
-    found = {0.0}
+def _named(trigger: Trigger, value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    return {"text": value} if isinstance(value, str) else {sys.modules[trigger.scan.__module__].METRIC: value}
+
+
+def _said(trigger: Trigger, options: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What the cases say of each name that these options' sources have."""
+    clock, others = source_of(trigger, options), others_of(trigger, options)
+    possible = {metric.name for metric in clock.metrics} | {"text"}
+    possible |= {f"{name}.{m}" for name, source in others.items() for m in (*(x.name for x in source.metrics), "text")}
+    found: dict[str, list[Any]] = {}
     for case in (*trigger.fires, *trigger.silent):
         for _, value in case.readings:
-            each = value.values() if isinstance(value, Mapping) else [value]
-            found |= {float(number) for number in each if isinstance(number, int | float)}
-    return sorted(found)
+            for name, each in _named(trigger, value).items():
+                if name in possible and each is not None:
+                    found.setdefault(name, []).append(each)
+    return found
 
 
 def values_of(trigger: Trigger, options: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """One reading of the rule's clock: texts of the cases, or numbers near those of the cases and the options."""
-    texts = sorted({v for case in (*trigger.fires, *trigger.silent) for _, v in case.readings if isinstance(v, str)})
-    if texts:
-        return st.sampled_from(texts)
+    """One reading of the rule's clock and of what stands beside it: texts of the cases, or numbers near theirs and the options'.
+
+    Mostly all numbers of a kind move together, as they would by chance almost never.
+    """
+    said = _said(trigger, options)
     asked = [v for v in options.values() if isinstance(v, float)]
-    pool = [*_numbers(trigger), *asked, *(a - b for a in asked for b in asked), *(a + b for a in asked for b in asked)]
-    number = (
-        st.sampled_from(pool) | st.sampled_from(pool).map(lambda v: v + 1e-7) | st.sampled_from([float("inf"), -1e308, 1e308])
-    )
+    near = [*asked, *(a - b for a in asked for b in asked), *(a + b for a in asked for b in asked)]
+    numbers = sorted({0.0, *(float(v) for values in said.values() for v in values if isinstance(v, int | float))})
+    wild = st.sampled_from([float("inf"), -1e308, 1e308])
+
+    def number(own: Sequence[float]) -> st.SearchStrategy[Any]:
+        pool = [*own, *near]
+        some = st.sampled_from(pool) | st.sampled_from(pool).map(lambda v: v + 1e-7) | wild
+        return st.one_of(some, some, some, st.none())
+
+    each: dict[str, st.SearchStrategy[Any]] = {}
+    for name, values in said.items():
+        texts = sorted({v for v in values if isinstance(v, str)})
+        own = sorted({0.0, *(float(v) for v in values if isinstance(v, int | float))})
+        each[name] = st.sampled_from([*texts, None]) if texts else number(own)
     metrics = [metric.name for metric in source_of(trigger, options).metrics]
-    return st.one_of(number, number, number, st.none()).map(lambda v: dict.fromkeys(metrics, v))
+    if any("." in name or name == "text" for name in each):
+        return st.fixed_dictionaries(each)
+    together = number(numbers).map(lambda v: dict.fromkeys(metrics, v))
+    return together | st.fixed_dictionaries(each) if len(each) > 1 else together
 
 
 #: Steps between readings in tenths of the cadence: mostly one interval, some less, some more, some beyond any max_gap.
@@ -91,7 +117,7 @@ def rules_with_history(draw: st.DrawFn, trigger: Trigger, max_size: int = 30) ->
         for again in range(stays):
             as_of += (10 if again else step) * cadence // 10
             readings.append((as_of, reading))
-    return options, history_of(source, trigger, readings, cadence)
+    return options, history_of(source, trigger, readings, cadence, others_of(trigger, options))
 
 
 @st.composite
@@ -114,4 +140,4 @@ def rules_with_log(draw: st.DrawFn, trigger: Trigger, max_size: int = 25) -> tup
         known_at += apart * cadence // 3
         as_of = newest - late * cadence - tenths * cadence // 10 if draw(st.booleans()) or on_time else newest
         entries.append((as_of, known_at, reading))
-    return options, log_of(source, trigger, entries, cadence)
+    return options, log_of(source, trigger, entries, cadence, others_of(trigger, options))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 
 from integration.domain import ids
-from integration.domain.catalogue import Case, Trigger
+from integration.domain.catalogue import Case, Trigger, split_source
 from integration.domain.payload import EventPayload, iso
 from integration.sources import load as load_sources
 from integration.triggers import load
-from tests.triggers.logs import DAY, case_history, cut, history_of, loaded, plain, source_of
+from tests.triggers.logs import DAY, case_history, cut, loaded, others_of, plain, source_of
 
 TRIGGERS = load()
 EVERY = pytest.mark.parametrize("trigger", TRIGGERS.values(), ids=TRIGGERS)
@@ -22,25 +23,8 @@ CASES = [(t, case) for t in TRIGGERS.values() for case in (*t.fires, *t.silent)]
 EVERY_CASE = pytest.mark.parametrize(("trigger", "case"), CASES, ids=[f"{t.key}: {case.name}" for t, case in CASES])
 COMMON = set(EventPayload().fields)
 
-#: At token:3375 and 2021-05-14T00:00:00Z with default options: canonical options, event id, rule id.
-GOLDEN = {
-    "grade_changed": (
-        '{"bearish_at":30,"bullish_at":80,"class_change_only":false,"cooldown_hours":6,'
-        '"grade":"trader","hysteresis":2,"min_observations":1,"points":10,"window":1}',
-        "evt_vwuwoyr3hw7blj4u3aipmutq2q",
-        "rul_cx2lceeiu7vdwidwpjes7eceai",
-    ),
-    "index_ranking": (
-        '{"cooldown_hours":6,"exit_buffer":1,"min_observations":1,"moves":"both","top":10}',
-        "evt_jf6eoe75jctohzcvegc3us2jhy",
-        "rul_dld37vlltoznj7hhhobic57n3e",
-    ),
-    "sharpe_threshold": (
-        '{"cooldown_hours":6,"direction":"either","hysteresis":0.05,"level":1,"min_observations":1}',
-        "evt_4b56zi5exdogrqzg6d7oqkbfhy",
-        "rul_viw2ergytqxlh5pzqtuqvrtr5m",
-    ),
-}
+#: One file a trigger: canonical default options, event id, rule id; the event at token:3375 and 2021-05-14T00:00:00Z.
+GOLDEN = Path(__file__).with_name("golden")
 
 
 def own_fields(trigger: Trigger) -> set[str]:
@@ -113,7 +97,7 @@ def test_a_firing_has_exactly_the_own_fields_and_makes_a_valid_event_and_a_sente
         decoded = json.loads(json.dumps(event, allow_nan=False))
         trigger.payload(unknown=RAISE).load(decoded)
         assert_types(trigger.payload(), decoded)
-        assert event["subject_name"] in event["summary"]
+        assert event["subject_name"] in event["summary"] or trigger.subject == "market"
         assert event["summary"].endswith(".")
 
 
@@ -135,7 +119,8 @@ def test_the_sample_is_a_valid_event_with_exactly_the_payloads_keys(trigger: Tri
     assert_types(trigger.payload(), sample)
     assert sample["is_sample"] is True
     assert (sample["trigger"], sample["label"]) == (trigger.key, trigger.label)
-    assert sample["subject"] == f"{trigger.subject}:{sample['subject_id']}"
+    subject = trigger.subject if sample["subject_id"] is None else f"{trigger.subject}:{sample['subject_id']}"
+    assert sample["subject"] == subject
     assert re.fullmatch(r"evt_[a-z2-7]{26}", sample["id"])
 
 
@@ -206,7 +191,11 @@ def test_ids_are_the_golden_ones(trigger: Trigger) -> None:
     canonical = ids.canonical(loaded(trigger, {}))
     event = ids.event_id(trigger.key, trigger.semantics, canonical, "token:3375", 1_620_950_400_000)
     rule = ids.rule_id(trigger.key, trigger.semantics, canonical)
-    assert (canonical, event, rule) == GOLDEN[trigger.key]
+    assert (GOLDEN / f"{trigger.key}.txt").read_text(encoding="utf-8") == f"{canonical}\n{event}\n{rule}\n"
+
+
+def test_every_golden_file_is_a_triggers() -> None:
+    assert {file.stem for file in GOLDEN.iterdir()} == set(TRIGGERS)
 
 
 def test_ids_of_all_cases_differ_unless_the_question_is_the_same() -> None:
@@ -223,8 +212,12 @@ def test_ids_of_all_cases_differ_unless_the_question_is_the_same() -> None:
 
 @EVERY_CASE
 def test_its_sources_exist_and_are_about_its_subject(trigger: Trigger, case: Case) -> None:
-    for key in trigger.sources(loaded(trigger, case.options)):
-        assert load_sources()[key].subject == trigger.subject
+    clock, *others = trigger.sources(loaded(trigger, case.options))
+    assert load_sources()[clock].subject == trigger.subject
+    for name in others:
+        key, one = split_source(name)
+        assert load_sources()[key].subject == (one.partition(":")[0] if one else load_sources()[key].subject)
+        assert one or load_sources()[key].subject in (trigger.subject, "market")
 
 
 @EVERY_CASE
@@ -254,6 +247,7 @@ def test_extreme_numbers_neither_fail_nor_warn(trigger: Trigger) -> None:
     options = loaded(trigger, {})
     extremes = [1e308, -1e308, 0.0, -0.0, 5e-324, float("inf"), float("-inf"), None, 1e308, 1e308]
     metrics = [metric.name for metric in source_of(trigger, options).metrics]
-    readings = [(day * DAY, dict.fromkeys(metrics, value)) for day, value in enumerate(extremes)]
-    for firing in trigger.scan(history_of(source_of(trigger, options), trigger, readings), options):
+    metrics += [f"{name}.{m.name}" for name, source in others_of(trigger, options).items() for m in source.metrics]
+    readings = [(day, dict.fromkeys(metrics, value)) for day, value in enumerate(extremes)]
+    for firing in trigger.scan(case_history(trigger, options, readings), options):
         assert trigger.summary({**trigger.sample, **firing.fields})

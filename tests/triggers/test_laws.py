@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,14 @@ from hypothesis import strategies as st
 from integration.domain.catalogue import Trigger
 from integration.domain.delta import MAX_COOLDOWN
 from integration.triggers import load
-from tests.triggers.logs import DAY, assert_nothing_older_than_the_lookback_matters, cut, history_of, loaded, plain, source_of
+from tests.triggers.logs import (
+    DAY,
+    assert_nothing_older_than_the_lookback_matters,
+    case_history,
+    cut,
+    loaded,
+    plain,
+)  # fmt: skip
 from tests.triggers.strategies import rules_with_history
 
 TRIGGERS = load()
@@ -69,10 +78,7 @@ def test_a_subject_that_never_changes_is_never_told(trigger: Trigger, data: st.D
     options, history = data.draw(rules_with_history(trigger))
     if not len(history.as_of):
         return
-    still = type(history)(
-        history.subject, history.metrics, history.cadence, history.as_of,
-        history.values[:1].repeat(len(history.as_of), axis=0), history.texts[:1] * len(history.as_of),
-    )  # fmt: skip
+    still = replace(history.take(np.zeros(len(history.as_of), dtype=np.int64)), as_of=history.as_of)
     assert trigger.scan(still, options) == []
 
 
@@ -98,8 +104,8 @@ def test_it_finds_changes_across_years_of_daily_readings(trigger: Trigger) -> No
     case = trigger.fires[0]
     options = loaded(trigger, case.options)
     length = max(day for day, _ in case.readings) + 10
-    readings: list[tuple[int, Any]] = []
+    readings: list[tuple[float, Any]] = []
     for repeat in range(40):
-        readings += [(round((repeat * length + day) * DAY), value) for day, value in case.readings]
-    fired = trigger.scan(history_of(source_of(trigger, options), trigger, readings), options)
+        readings += [(repeat * length + day, value) for day, value in case.readings]
+    fired = trigger.scan(case_history(trigger, options, readings), options)
     assert [f.as_of for f in fired] == [round((r * length + day) * DAY) for r in range(40) for day in sorted(case.fires)]

@@ -40,9 +40,7 @@ def settled(log: Log, arrived: int) -> list[int]:
 
 
 def history(log: Log, positions: Sequence[int]) -> History:
-    picked = np.asarray(positions, dtype=np.int64)
-    texts = tuple(log.texts[position] for position in positions)
-    return History(log.subject, log.metrics, log.cadence, log.as_of[picked], log.values[picked], texts)
+    return log.history(np.asarray(positions, dtype=np.int64))
 
 
 def live(trigger: Trigger, options: Options, log: Log) -> list[Told]:
@@ -118,7 +116,7 @@ def test_readings_in_order_replay_as_one_scan(trigger: Trigger, data: st.DataObj
     picked = np.asarray(order, dtype=np.int64)
     in_order = Log(
         log.subject, log.metrics, log.cadence, log.as_of[picked], log.known_at[picked], log.values[picked],
-        tuple(log.texts[p] for p in order),
+        tuple(log.texts[p] for p in order), {name: other.take(picked) for name, other in log.joined.items()},
     )  # fmt: skip
     scanned = [(f.as_of, dict(f.fields)) for f in trigger.scan(history(in_order, range(len(order))), options)]
     told = replayed(trigger, options, in_order)

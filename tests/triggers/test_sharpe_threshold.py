@@ -19,7 +19,7 @@ Readings = Sequence[tuple[int, float | None]]
 
 
 def history(readings: Readings, cadence: int = DAY) -> History:
-    return history_of(SOURCES["quantmetrics"], TRIGGER, readings, cadence)
+    return history_of(SOURCES["risk_90d"], TRIGGER, readings, cadence)
 
 
 def fired(asked: Mapping[str, Any], *values: float | None) -> dict[int, dict[str, Any]]:

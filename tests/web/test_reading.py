@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from integration import triggers
 from integration.domain.catalogue import SubjectRow
 from integration.domain.payload import iso
 from integration.store.queries import events
@@ -61,17 +62,17 @@ def test_a_feed_that_did_not_change_is_not_sent_again(ada: Asker, market: Market
 
 
 def test_a_sample_is_never_empty_and_marked_and_shaped_like_an_event(ada: Asker, market: Market):
-    for key in ("grade_changed", "sharpe_threshold"):
+    for key, options in (("grade_changed", {}), ("sharpe_threshold", {"window": "published"})):
         sample = ada.get(f"triggers/{key}/sample").get_json()
         assert [event["is_sample"] for event in sample] == [True]
-        told = ada.get(f"triggers/{key}").get_json()[0]
+        told = ada.get(f"triggers/{key}", **options).get_json()[0]
         assert sample[0].keys() == told.keys()
         assert not told["is_sample"]
 
 
 def test_the_catalogue_says_what_may_be_asked_and_what_it_costs(ada: Asker, market: Market):
     found = {trigger["key"]: trigger for trigger in ada.get("triggers").get_json()}
-    assert found.keys() == {"grade_changed", "sharpe_threshold", "index_ranking"}
+    assert found.keys() == triggers.load().keys()
     grade = found["grade_changed"]
     options = {option["key"]: option for option in grade["options"]}
     assert options["points"] | {"help": ""} == {
@@ -109,7 +110,7 @@ def test_me_is_the_account_of_the_key(ada: Asker):
         ("tokens", {"q": "eth"}, [(3306, "Ethereum (ETH)")]),
         ("tokens", {"page": 1}, []),
         ("indices", {}, [(5, "Momentum (MOM)")]),
-        ("metrics", {"q": "SHARPE"}, [("quantmetrics.sharpe", "Sharpe ratio (Quant metrics)")]),
+        ("metrics", {"q": "sharpe ratio (q"}, [("quantmetrics.sharpe", "Sharpe ratio (Quant metrics)")]),
         ("categories", {}, [("layer-1", "layer-1")]),
         ("exchanges", {"q": "kra"}, [("kraken", "kraken")]),
     ],

@@ -75,6 +75,34 @@ def log(connection: Connection, source: str, *, since: int, subjects: Sequence[s
     return connection.execute(query).all()
 
 
+def settled(connection: Connection, source: str, *, since: int, until: int, subjects: Sequence[str] | None) -> Sequence[Any]:
+    """Rows of (subject, as_of, values, text) between two as_of, both included: of each the newest version, of any origin."""
+    c = reading.c
+    query = select(c.subject, c.as_of, c["values"], c.text).where(c.source == source, c.as_of.between(since, until))
+    if subjects is not None:
+        query = query.where(c.subject.in_(subjects))
+    rows = connection.execute(query.order_by(c.version)).all()
+    return list({(row[0], row[1]): row for row in rows}.values())
+
+
+def provenance(connection: Connection, source: str, times: Iterable[int]) -> dict[tuple[str, int], tuple[int, str, int | None]]:
+    """(known_at, origin, poll id) of the newest version of each (subject, as_of); and of each as_of as a whole, under "market".
+
+    A whole as_of is known once the last of its readings is, and is live where any of them is.
+    """
+    c = reading.c
+    query = select(c.subject, c.as_of, c.known_at, c.origin, c.poll_id).where(c.source == source, c.as_of.in_(sorted(set(times))))
+    found: dict[tuple[str, int], tuple[int, str, int | None]] = {}
+    for subject, as_of, known_at, origin, poll_id in connection.execute(query.order_by(c.version)):
+        found[subject, as_of] = (known_at, origin, poll_id)
+        if subject == "market":
+            continue
+        whole = found.get(("market", as_of))
+        if whole is None or (origin == "live", known_at) > (whole[1] == "live", whole[0]):
+            found["market", as_of] = (known_at, origin, poll_id)
+    return found
+
+
 def latest(connection: Connection, source: str, subjects: Sequence[str]) -> dict[str, tuple[int, bytes]]:
     """The newest (as_of, values) of each subject."""
     c = reading.c
