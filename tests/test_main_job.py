@@ -24,6 +24,8 @@ from integration.wire.mailcatcher import CaughtMail, MailCatcher
 from tests.market import Town, prices, quiet, town
 from tests.receiver import Received, Receiver
 
+#: Token Metrics' own ratio, which is what the test computes itself.
+PUBLISHED = {"window": "published"}
 FIRST, LAST = date(2021, 4, 1), date(2021, 6, 30)
 LEVEL, BAND = 1.0, 0.05
 
@@ -94,13 +96,9 @@ class Told(NamedTuple):
 
 def live_through(here: Town, receiver: Receiver, mails: list[CaughtMail]) -> Told:
     """Subscribe, then let the days pass: each is polled, evaluated and told before the next."""
-    hook, _ = hooks.create_hook(
-        here.gradewire, here.account, receiver.url("/hook"), "sharpe_threshold", {"window": "published"}, {}
-    )
+    hook, _ = hooks.create_hook(here.gradewire, here.account, receiver.url("/hook"), "sharpe_threshold", PUBLISHED, {})
     place = destinations.create_destination(here.gradewire, here.account, "email", {"to": "ada@example.com"})
-    by_mail = subscribe.create_subscription(
-        here.gradewire, here.account, "sharpe_threshold", {"window": "published"}, {}, place["id"]
-    )["id"]
+    by_mail = subscribe.create_subscription(here.gradewire, here.account, "sharpe_threshold", PUBLISHED, {}, place["id"])["id"]
     assert here.feed("sharpe_threshold") == []
     hook_ids: list[str] = []
     for passed in range((LAST - FIRST).days + 1):

@@ -1,0 +1,23 @@
+"""Writes the golden file of a new trigger: `python -m tests.triggers.write_golden KEY …`. One that is there is never changed so."""
+
+from __future__ import annotations
+
+import sys
+
+from integration.domain import ids
+from integration.triggers import load
+from tests.triggers.test_contract import GOLDEN
+
+
+def main(keys: list[str]) -> None:
+    for key in keys:
+        trigger = load()[key]
+        canonical = ids.canonical(trigger.options().load({}))
+        event = ids.event_id(trigger.key, trigger.semantics, canonical, "token:3375", 1_620_950_400_000)
+        rule = ids.rule_id(trigger.key, trigger.semantics, canonical)
+        with (GOLDEN / f"{key}.txt").open("x", encoding="utf-8") as file:
+            file.write(f"{canonical}\n{event}\n{rule}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
