@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from integration.domain.catalogue import MARKET, Batch, Derivation, Panel, Source
 from integration.domain.retry import DAY
-from integration.service.evaluate import Catalogue, active
+from integration.service.evaluate import Catalogue, active, polled
 from integration.store.queries import readings, rules, subjects
 
 #: Of a subject that a derived source said nothing of yet, so much past is computed (ms).
@@ -39,12 +39,12 @@ def wanted(connection: Connection, catalogue: Catalogue, now: int) -> set[str]:
 
 
 def derive(
-    connection: Connection, catalogue: Catalogue, base: Source, changed: Changed, *, now: int
+    connection: Connection, catalogue: Catalogue, base: Source, changed: Changed, *, now: int, whole: bool = True
 ) -> Iterator[tuple[Source, list[str], int]]:
     """Compute and store what follows from new readings: (source, subjects with new live readings, their oldest as_of) each.
 
     A derived reading is known when the reading it is computed at was; where it changes later, from then on. The caller
-    holds the event lock.
+    holds the event lock. `whole` false leaves out what looks at all subjects at once.
     """
     want = wanted(connection, catalogue, now)
     waiting = [(base, changed)]
@@ -52,7 +52,8 @@ def derive(
         source, fresh = waiting.pop(0)
         for key in sorted(want):
             derived = catalogue.sources[key]
-            if _how(derived).inputs[0].source != source.key or not fresh.subjects:
+            how = _how(derived)
+            if how.inputs[0].source != source.key or not fresh.subjects or (how.whole and not whole):
                 continue
             stored = _store(connection, derived, _compute(connection, catalogue, derived, fresh), source, now=now)
             live, oldest = _live(stored)
@@ -150,10 +151,13 @@ def _live(rows: Sequence[readings.Row]) -> tuple[list[str], int]:
     return sorted({row.subject for row in live}), min((row.as_of for row in live), default=0)
 
 
-def prepared(catalogue: Catalogue) -> Mapping[str, int]:
-    """How many days of past each polled source needs, so that what is derived from it can say something at once."""
+def needed_past(catalogue: Catalogue, names: Iterable[str]) -> dict[str, int]:
+    """How many days of past each polled source needs, so that these derived sources can say something at once."""
     days: dict[str, int] = {}
-    for source in catalogue.sources.values():
-        for each in source.derivation.inputs if source.derivation else ():
-            days[each.source] = max(days.get(each.source, 0), each.days)
+    for name in names:
+        how = catalogue.sources[name].derivation
+        for each in how.inputs if how is not None else ():
+            further = max(needed_past(catalogue, [each.source]).values(), default=0)
+            for base in polled(catalogue, each.source):
+                days[base] = max(days.get(base, 0), each.days + further)
     return days

@@ -45,3 +45,9 @@ def selections(gradewire: Gradewire, source: Source) -> list[str]:
     with gradewire.database.read() as connection:
         found = {each for wish in wishes(gradewire, connection) for each in asked(gradewire, connection, source, wish)}
     return sorted(found, key=lambda each: (len(each), each))
+
+
+def wanted_subjects(gradewire: Gradewire, connection: Connection, source: Source) -> set[str] | None:
+    """The subjects that are to be read of a source, None where all are."""
+    found = {each for wish in wishes(gradewire, connection) for each in asked(gradewire, connection, source, wish)}
+    return None if ALL in found or source.always else {f"{source.subject}:{each}" for each in found}

@@ -1,0 +1,124 @@
+"""The past that derived sources need: fetched once, within the plan, told to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from integration.domain.errors import UpstreamError
+from integration.domain.retry import DAY
+from integration.service import filling
+from integration.store.database import Database
+from integration.store.queries import readings
+from integration.store.tables import reading
+from tests.market import Town, quiet, town
+
+START = date(2024, 1, 1)
+NAMED = {"tokens": "BTC,ETH,SOL"}
+
+
+@pytest.fixture
+def here(database: Database, tmp_path: Path) -> Iterator[Town]:
+    with town(database, tmp_path, sandbox=quiet(start=START)) as made:
+        made.poll("tokens")
+        yield made
+
+
+def counts(here: Town, source: str) -> dict[str, int]:
+    with here.gradewire.database.read() as connection:
+        query = select(reading.c.origin, func.count()).where(reading.c.source == source).group_by(reading.c.origin)
+        return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def sharpe(here: Town, subject: str, source: str = "risk_90d") -> list[float]:
+    column = here.catalogue.sources[source].column("sharpe")
+    rows = here.rows(reading, reading.c.source == source, reading.c.subject == subject)
+    return [float(np.frombuffer(row[7], dtype=np.float64)[column]) for row in sorted(rows, key=lambda r: r.as_of)]
+
+
+def test_after_the_first_poll_the_past_is_fetched_once_and_said_at_once(here: Town) -> None:
+    here.subscribed("sharpe_threshold", window="90d")
+    assert filling.fill_due(here.gradewire) == 0  # nothing is live yet
+    here.poll("daily_ohlcv")
+    assert counts(here, "risk_90d") == {}
+    calls = filling.fill_due(here.gradewire)
+    assert calls == filling.calls_for(here.catalogue.sources["daily_ohlcv"], None, 90, 40)
+    assert filling.fill_due(here.gradewire) == 0
+    assert counts(here, "daily_ohlcv") == {"backfill": 90 * 40, "live": 40}
+    assert counts(here, "risk_90d")["live"] == 40
+    assert here.events() == []
+    here.pass_days()
+    here.poll("daily_ohlcv")
+    assert len(sharpe(here, "token:3375")) >= 2
+
+
+def test_named_tokens_cost_few_calls_and_a_longer_window_fetches_only_what_is_missing(here: Town) -> None:
+    source = here.catalogue.sources["daily_ohlcv"]
+    here.subscribed("sharpe_threshold", NAMED, window="30d")
+    here.poll("daily_ohlcv")
+    first = filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 30), _ago(here, 3))
+    assert first == filling.calls_for(source, 2, 28, 40) == 1
+    assert filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 30), _ago(here, 3)) == 0
+    assert filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 90), _ago(here, 3)) == 3
+
+
+def _ago(here: Town, days: int) -> int:
+    return here.gradewire.clock.at(here.gradewire.now()) - days * DAY
+
+
+def test_what_was_missed_in_the_live_period_is_marked_and_neither_fed_nor_told(here: Town) -> None:
+    here.subscribed("sharpe_threshold", window="30d")
+    here.poll("daily_ohlcv")
+    here.pass_days(5)
+    here.poll("daily_ohlcv")
+    newest = max(row.as_of for row in here.rows(reading, reading.c.source == "daily_ohlcv"))
+    hole = [newest - 2 * DAY, newest - 3 * DAY]
+    with here.gradewire.database.write() as connection:
+        connection.execute(reading.delete().where(reading.c.subject == "token:3375", reading.c.as_of.in_(hole)))
+    source = here.catalogue.sources["daily_ohlcv"]
+    filling.fill(here.gradewire, source, ["token:3375"], newest - 40 * DAY, newest)
+    marked = here.rows(reading, reading.c.origin == "reconstructed", reading.c.source == "daily_ohlcv")
+    assert sorted((row.subject, row.as_of) for row in marked) == [("token:3375", as_of) for as_of in sorted(hole)]
+    assert all(row.known_at > newest for row in marked)
+    with here.gradewire.database.read() as connection:
+        seen = [row.as_of for row in readings.log(connection, "daily_ohlcv", since=0, subjects=["token:3375"])]
+    assert not set(hole) & set(seen)
+
+
+def test_a_fetch_that_breaks_off_keeps_what_is_whole_and_goes_on_later(here: Town) -> None:
+    source = here.catalogue.sources["daily_ohlcv"]
+    here.subscribed("sharpe_threshold", window="90d")
+    here.poll("daily_ohlcv")
+    here.fault("server_error", "daily-ohlcv", value=500)
+    with pytest.raises(UpstreamError):
+        filling.fill_due(here.gradewire)
+    assert counts(here, "daily_ohlcv").get("backfill", 0) == 40  # of the first poll alone
+    here.mend()
+    assert filling.fill_due(here.gradewire) == filling.calls_for(source, None, 90, 40)
+    assert counts(here, "risk_90d")["live"] == 40
+
+
+def test_a_past_that_would_take_too_much_of_the_plan_is_left_and_named(database: Database, tmp_path: Path) -> None:
+    with town(database, tmp_path, sandbox=quiet(start=START), plan="free", calls_per_month=200) as here:
+        here.poll("tokens")
+        here.subscribed("sharpe_threshold", window="365d")
+        here.poll("daily_ohlcv")
+        taken = here.gradewire.budget.used(here.wall()).month
+        assert filling.fill_due(here.gradewire) == 0
+        assert here.gradewire.budget.used(here.wall()).month == taken
+        ((source, calls),) = filling.shortfalls(here.gradewire)
+        assert (source.key, calls) == ("daily_ohlcv", filling.calls_for(source, None, 365, 40))
+
+
+def test_what_is_newly_derived_from_a_stored_past_needs_no_call(here: Town) -> None:
+    here.subscribed("sharpe_threshold", window="90d")
+    here.poll("daily_ohlcv")
+    filling.fill_due(here.gradewire)
+    here.subscribed("sharpe_threshold", window="30d")
+    assert filling.fill_due(here.gradewire) == 0
+    assert len(sharpe(here, "token:3375", "risk_30d")) > 50
