@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,10 @@ import numpy as np
 from marshmallow import fields
 
 from integration.domain.catalogue import Lookback, Options, States
-from integration.domain.delta import COUNTED, MEMORY, Sides, cool_down, crossings, standing
+from integration.domain.delta import COUNTED, MEMORY, Crossing, Sides, cool_down, crossings, standing
 from integration.domain.history import Floats, History, Ints
 from integration.domain.payload import described, iso
-from integration.triggers._options import cooldown
+from integration.triggers._options import cooldown, held_for
 
 UP, DOWN = 1, -1
 #: The sides that a direction asks for.
@@ -36,12 +36,33 @@ class Crossed:
     suppressed: int
 
 
+def confirmed(history: History, as_of: Ints, sides: Sides, options: Options) -> list[Crossing]:
+    """The changes of side that held for as many readings and as long as the options ask."""
+    return crossings(
+        as_of,
+        sides,
+        cadence=history.cadence,
+        max_gap=history.max_gap,
+        observations=options["min_observations"],
+        duration=held_for(options),
+    )
+
+
 def crossed(
-    history: History, as_of: Ints, sides: Sides, options: Options, wanted: Collection[int] | None = None
+    history: History,
+    as_of: Ints,
+    sides: Sides,
+    options: Options,
+    wanted: Collection[int] | None = None,
+    fits: Callable[[Crossing], bool] = lambda _: True,
 ) -> list[Crossed]:
-    """The changes of side that a rule tells: confirmed, not within the quiet time of another, and to a wanted side."""
-    found = crossings(as_of, sides, cadence=history.cadence, max_gap=history.max_gap, observations=options["min_observations"])
-    notices = cool_down(as_of, [c.at for c in found], cooldown(options), lambda k: wanted is None or found[k].side in wanted)
+    """The changes of side that a rule tells: confirmed, not within the quiet time of another, to a wanted side, and fit."""
+    found = confirmed(history, as_of, sides, options)
+
+    def told(k: int) -> bool:
+        return (wanted is None or found[k].side in wanted) and fits(found[k])
+
+    notices = cool_down(as_of, [c.at for c in found], cooldown(options), told)
     by_position = {crossing.at: crossing for crossing in found}
     return [Crossed(n.at, c.start, c.before, c.side, c.previous, n.suppressed) for n in notices for c in (by_position[n.at],)]
 
@@ -49,9 +70,22 @@ def crossed(
 def level_lookback(options: Options, observations: int = 2, milliseconds: int = 0) -> Lookback:
     """A side is remembered for MEMORY; silent changes are counted for COUNTED, each by its own quiet time.
 
-    `observations` and `milliseconds` are what a single value looks back to, beyond that.
+    `observations` and `milliseconds` are what a single value looks back to, beyond that. How long a side must hold is
+    part of MEMORY: see `held_for`.
     """
     return Lookback(observations, MEMORY + COUNTED + cooldown(options) + milliseconds)
+
+
+def counting(history: History, as_of: Ints, sides: Sides, options: Options) -> Sides:
+    """The side that counts at each observation, 0 until one does: what `confirmed` are changes of."""
+    return standing(
+        as_of,
+        sides,
+        cadence=history.cadence,
+        max_gap=history.max_gap,
+        observations=options["min_observations"],
+        duration=held_for(options),
+    )
 
 
 def holding(history: History, values: Floats, sides: Sides, options: Options, side: int) -> States:
@@ -60,9 +94,7 @@ def holding(history: History, values: Floats, sides: Sides, options: Options, si
     `values` are the readings', NaN where there was no observation; `sides` those of the observations alone.
     """
     known = ~np.isnan(values)
-    counted = standing(
-        history.as_of[known], sides, cadence=history.cadence, max_gap=history.max_gap, observations=options["min_observations"]
-    )
+    counted = counting(history, history.as_of[known], sides, options)
     states = np.full(len(values), -1, dtype=np.int8)
     states[known] = np.where(counted == 0, -1, counted == side)
     return states
@@ -87,9 +119,9 @@ def direction_field() -> fields.String:
 
 
 def crossing_fields(crossing: Crossed, as_of: Ints) -> dict[str, Any]:
-    """`direction`, `crossed_at` and `suppressed_count` of a change between two sides."""
+    """`direction`, `crossed_at` and `suppressed_count` of a change between two sides or classes."""
     return {
-        "direction": "up" if crossing.side > 0 else "down",
+        "direction": "up" if crossing.side > crossing.previous else "down",
         "crossed_at": iso(int(as_of[crossing.start])),
         "suppressed_count": crossing.suppressed,
     }

@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from integration.domain.delta import MAX_COOLDOWN
 from integration.domain.payload import described
-from integration.domain.retry import HOUR
+from integration.domain.retry import DAY, HOUR
 
 #: Windows of risk metrics: published ones are over all history.
 WINDOWS = ("published", "30d", "90d", "365d")
 
 
-class TriggerOptions(Schema):
-    """Options that every trigger over levels has."""
+#: The longest that a side may be asked to hold before it counts (days): far less than a side is remembered.
+LONGEST_HOLD = 90
 
-    min_observations = fields.Integer(
-        load_default=1,
-        validate=validate.Range(1, 30),
-        metadata=described(
-            "Confirm For", "How many readings in a row must agree before it counts; 1 tells at once", unit="readings"
-        ),
+
+def confirmations(default: int = 1) -> fields.Integer:
+    """How many readings confirm a change: 1 for daily sources, 2 for faster ones."""
+    text = "How many readings in a row must agree before it counts; 1 tells at once"
+    return fields.Integer(
+        load_default=default, validate=validate.Range(1, 30), metadata=described("Confirm For", text, unit="readings")
     )
-    cooldown_hours = fields.Float(
+
+
+def quiet_time() -> fields.Float:
+    """The quiet time after a change."""
+    return fields.Float(
         load_default=6.0,
         validate=validate.Range(0, MAX_COOLDOWN / HOUR),
         metadata=described("Quiet For", "After a change, further ones within this time are not told", unit="hours"),
     )
+
+
+class TriggerOptions(Schema):
+    """Options that every trigger over levels has."""
+
+    min_observations = confirmations()
+    cooldown_hours = quiet_time()
+
+
+class MoveOptions(Schema):
+    """Options that every trigger over moves has: a move is what it is at once, and needs no confirmation."""
+
+    cooldown_hours = quiet_time()
 
 
 def direction(text: str, default: str = "either") -> fields.String:
@@ -60,6 +78,51 @@ def filled_band(options: dict[str, Any], floor: float, level: str = "level") -> 
     if options["hysteresis"] is None:
         options["hysteresis"] = max(floor, round(0.02 * abs(options[level]), 6))
     return options
+
+
+def held_days() -> fields.Float:
+    """For how many days a side must have held."""
+    return fields.Float(
+        load_default=0.0,
+        validate=validate.Range(0, LONGEST_HOLD),
+        metadata=described("Held For", "Tell once it has held for so long; 0 tells at once", unit="days"),
+    )
+
+
+def held_for(options: Mapping[str, Any]) -> int:
+    """How long a side must have held, in milliseconds; 0 for triggers that do not ask."""
+    days: float = options.get("held_days", 0.0)
+    return round(days * DAY)
+
+
+class Several(fields.String):
+    """Some of the choices, comma separated, in any order; an empty text means all. Loaded in the order of the choices."""
+
+    def __init__(self, choices: Sequence[str], **options: Any) -> None:
+        super().__init__(load_default=",".join(choices), **options)
+        self.choices = tuple(choices)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, *args, **kwargs) or ""
+        named = [part.strip() for part in text.split(",") if part.strip()] or self.choices
+        for name in named:
+            if name not in self.choices:
+                raise ValidationError(f"There is no {name[:40]!r}. {nearest(name, self.choices)}")
+        return ",".join(choice for choice in self.choices if choice in named)
+
+
+def nearest(name: str, choices: Sequence[str]) -> str:
+    """The remedy for a name that does not exist: the choices that resemble it, or all."""
+    near = difflib.get_close_matches(name, choices, 3)
+    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(choices)}."
+
+
+def room(level: float, edge: float, low: float, high: float) -> None:
+    """Raises ValidationError where a side could be entered but never left: its far edge lies beyond what is possible."""
+    if not low <= edge <= high:
+        most = level - low if edge < low else high - level
+        text = f"Nothing lies that far from {level:g}: values are {low:g} to {high:g}. The band may be {most:g} at most here."
+        raise ValidationError(text, "hysteresis")
 
 
 def cooldown(options: Mapping[str, Any]) -> int:
