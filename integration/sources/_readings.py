@@ -22,9 +22,10 @@ Rows = Sequence[Mapping[str, Any]]
 MAX_AHEAD = 40 * DAY
 
 
-def readings(source: Source, rows: Rows, slot: int, _asked: str = "") -> Batch:
+def readings(source: Source, rows: Rows, slot: int, _asked: str = "", *, to: int = 1) -> Batch:
     """One reading a row: subject, date (or slot) and every metric of the source, each column validated as a whole.
 
+    Dates are rounded down to a multiple of `to` ms: a day's bar is one reading, whatever time of day it is printed with.
     Of several rows of one subject and date the last counts: upstream's pages shift while they are read, and the later
     page is the newer one. A metric that no row has is null; a page without any of them is not this source's.
     """
@@ -34,7 +35,7 @@ def readings(source: Source, rows: Rows, slot: int, _asked: str = "") -> Batch:
     if source.metrics and not any(page.has(metric.field) for metric in source.metrics):
         raise UpstreamError(f"{source.path}: no row has any of the fields {', '.join(m.field for m in source.metrics)}")
     columns = load(source, page)
-    as_of = columns["as_of"] if source.dated else np.full(len(rows), slot, dtype=np.int64)
+    as_of = columns["as_of"] // to * to if source.dated else np.full(len(rows), slot, dtype=np.int64)
     if as_of.max() > slot + MAX_AHEAD:
         row = int(as_of.argmax())
         raise UpstreamError(f"{source.path}: {source.date_field} of row {row} is in the future", field=source.date_field)

@@ -66,7 +66,7 @@ def compute(
     closes, volumes = (_calendar(panel.of(metric), days - first) for metric in ("close", "volume"))
     bitcoin = closes[panel.subjects.index(BITCOIN)] if BITCOIN in panel.subjects else np.full(closes.shape[1], np.nan)
     at = (times // DAY - first).tolist()
-    figures = risk.window_metrics(np.where(closes[rows] > 0, closes[rows], np.nan), bitcoin, window, at)
+    figures = risk.window_metrics(closes[rows], bitcoin, window, at)
     stacked = np.stack([*(figures[name] for name in risk.METRICS), risk.volume_ratio(volumes[rows], at)], axis=2)
     there = panel.there[rows][:, np.searchsorted(panel.times, times)]
     row, column = np.nonzero(there)
@@ -74,7 +74,7 @@ def compute(
 
 
 def _calendar(values: Floats, days: Ints) -> Floats:
-    """Columns by calendar day, from the first day on; of several times of one day the last counts."""
+    """Columns by calendar day, from the first day on; a bar is dated by its day, so there is one time a day."""
     found = np.full((len(values), int(days.max()) + 1 if len(days) else 0), np.nan)
     found[:, days] = values
     return found

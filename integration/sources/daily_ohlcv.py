@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from integration.domain.catalogue import Metric, Source
 from integration.domain.retry import DAY
 from integration.sources._readings import readings
@@ -20,7 +22,7 @@ SOURCE = Source(
         Metric("close", "CLOSE", "Close", "USD", 0),
         Metric("volume", "VOLUME", "Volume", "USD", 0),
     ),
-    rows=readings,
+    rows=partial(readings, to=DAY),
     ranged=True,
     ids_per_call=50,
     lag=1,
