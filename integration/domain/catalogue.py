@@ -14,6 +14,7 @@ from marshmallow import Schema
 from numpy.typing import NDArray
 
 from integration.domain.history import Firing, Floats, History, Ints, max_gap
+from integration.domain.screen import Condition
 from integration.domain.message import HttpRequest, Limits, Mail, Message, Reply, Verdict
 
 SubjectKind = Literal["token", "index", "market"]
@@ -84,8 +85,8 @@ class Derivation:
     """How a source is computed from others. The first input is its clock: a reading of it there is one here.
 
     `compute(panels, known, subjects, times)` gets a panel for each input, by its key, what is known of the subjects, the
-    subjects and the times (ms) that are asked for, and returns their readings: for `whole` sources one a time, about
-    the market, from all subjects of the clock at once.
+    subjects and the times (ms) that are asked for, and returns their readings. `whole` sources are computed from all
+    subjects of the clock at once: one reading a time about the market, or one of each subject where they are compared.
     """
 
     inputs: tuple[Input, ...]
@@ -214,7 +215,8 @@ class Trigger:
     `sources(options)` names what must be polled; the first is the clock, the others stand beside it in the history.
     `scan` is pure: it returns the firings of a history, each at one of its as_of. `summary(fields)` is one sentence from
     the payload's own fields. `holds(history, options)` says at each reading whether a lasting condition is true: 1, 0, or
-    -1 where that is not known; None for what only happens.
+    -1 where that is not known; None for what only happens. `watch(options)` says what must happen to one of the clock's
+    metrics before a rule can fire, so that a whole poll can be screened at once; none for what cannot be said so.
     """
 
     key: str
@@ -233,6 +235,7 @@ class Trigger:
     fires: tuple[Case, ...]
     silent: tuple[Case, ...]
     holds: Callable[[History, Options], States] | None = None
+    watch: Callable[[Options], tuple[Condition, ...]] | None = None
 
 
 # -- channels --------------------------------------------------------------------------------------------------------

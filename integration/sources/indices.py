@@ -38,4 +38,5 @@ SOURCE = Source(
     id_field="ID",
     always=True,
     names=indices,
+    plan="advanced",
 )

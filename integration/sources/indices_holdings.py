@@ -1,5 +1,7 @@
 """What an index holds. One reading an index and snapshot: all its holdings, heaviest first, as JSON text.
 
+Each has token_id, name, symbol, weight, market_cap, trader_grade and roi (its return as upstream states it, in percent).
+
 Upstream states weights as fractions or as percent; here they are fractions that sum to 1. Where they sum to neither 1
 nor 100 (to 2 %) rows are missing, and nothing may be concluded from what is there.
 """
@@ -29,10 +31,19 @@ class HoldingColumns(Schema):
     as_of = Instants(required=True)
     weight = Numbers(0, 100 * (1 + TOLERANCE))
     market_cap = Numbers(0)
+    trader_grade = Numbers(0, 100)
+    roi = Numbers(-100)
 
 
 _SCHEMA = HoldingColumns()
-_FIELDS = {"subjects": "TOKEN_ID", "as_of": "DATE", "weight": "WEIGHT", "market_cap": "MARKET_CAP"}
+_FIELDS = {
+    "subjects": "TOKEN_ID",
+    "as_of": "DATE",
+    "weight": "WEIGHT",
+    "market_cap": "MARKET_CAP",
+    "trader_grade": "TRADER_GRADE",
+    "roi": "CURRENT_ROI",
+}
 
 
 def snapshots(source: Source, rows: Sequence[Mapping[str, Any]], slot: int, asked: str = "") -> Batch:
@@ -65,7 +76,10 @@ def _fractions(weights: Any, whose: str) -> tuple[list[float], float]:
 
 def _text(loaded: Mapping[str, Any], picked: Sequence[int], fractions: Sequence[float]) -> str:
     tokens = [int(loaded["subjects"][row].removeprefix("token:")) for row in picked]
-    caps = [None if np.isnan(cap) else float(cap) for cap in loaded["market_cap"][list(picked)]]
+    caps, grades, returns = (
+        [None if np.isnan(number) else float(number) for number in loaded[name][list(picked)]]
+        for name in ("market_cap", "trader_grade", "roi")
+    )
     order = sorted(range(len(picked)), key=lambda at: (-fractions[at], -(caps[at] or 0.0), tokens[at]))
     holdings = [
         {
@@ -74,6 +88,8 @@ def _text(loaded: Mapping[str, Any], picked: Sequence[int], fractions: Sequence[
             "symbol": str(loaded["symbol"][picked[at]] or "").upper(),
             "weight": fractions[at],
             "market_cap": caps[at],
+            "trader_grade": grades[at],
+            "roi": returns[at],
         }
         for at in order
     ]
@@ -93,4 +109,5 @@ SOURCE = Source(
     ),
     rows=snapshots,
     id_param="id",
+    plan="advanced",
 )

@@ -18,9 +18,10 @@ from tests.sources.samples import SLOT, as_v3
 DATE = "2025-12-31T00:00:00.000Z"
 
 
-def held(token: int, weight: Any, cap: Any = None, day: str = DATE) -> dict[str, Any]:
+def held(token: int, weight: Any, cap: Any = None, day: str = DATE, **more: Any) -> dict[str, Any]:
     name, symbol = f"Token {token}", f"t{token}"
-    return {"TOKEN_ID": token, "TOKEN_NAME": name, "TOKEN_SYMBOL": symbol, "WEIGHT": weight, "MARKET_CAP": cap, "DATE": day}
+    row = {"TOKEN_ID": token, "TOKEN_NAME": name, "TOKEN_SYMBOL": symbol, "WEIGHT": weight, "MARKET_CAP": cap, "DATE": day}
+    return {**row, **more}
 
 
 def read(*rows: dict[str, Any]) -> Batch:
@@ -53,7 +54,16 @@ def test_all_holdings_of_a_snapshot_are_one_reading_heaviest_first() -> None:
     assert [(h["token_id"], h["weight"], h["market_cap"]) for h in holdings(batch)] == [
         (2, 0.4, None), (1, 0.2, 9), (3, 0.2, 5), (4, 0.2, 5),
     ]  # fmt: skip
-    assert holdings(batch)[1] == {"token_id": 1, "name": "Token 1", "symbol": "T1", "weight": 0.2, "market_cap": 9}
+    assert holdings(batch)[1] == {
+        "token_id": 1, "name": "Token 1", "symbol": "T1", "weight": 0.2, "market_cap": 9, "trader_grade": None, "roi": None,
+    }  # fmt: skip
+
+
+def test_a_holding_has_its_grade_and_return_where_upstream_tells_them() -> None:
+    graded = held(1, 60, TRADER_GRADE="81.5", CURRENT_ROI=12.25)
+    batch = read(graded, held(2, 40, TRADER_GRADE=None, CURRENT_ROI="-3"))
+    assert [(h["trader_grade"], h["roi"]) for h in holdings(batch)] == [(81.5, 12.25), (None, -3)]
+    assert read(*as_v3([graded, held(2, 40, TRADER_GRADE=None, CURRENT_ROI="-3")])).texts == batch.texts
 
 
 def test_percent_and_fraction_and_both_spellings_give_equal_readings() -> None:
@@ -76,6 +86,8 @@ def test_an_incomplete_snapshot_is_refused(weights: tuple[Any, ...]) -> None:
     [
         (held(2, -50), r"WEIGHT in row 1 \(id 2\) -50 is outside 0 to 102"),
         (held(2, {}), r"WEIGHT in row 1 \(id 2\) is not a number"),
+        (held(2, 50, TRADER_GRADE=101), r"TRADER_GRADE in row 1 \(id 2\) 101 is outside 0 to 100"),
+        (held(2, 50, CURRENT_ROI=-101), r"CURRENT_ROI in row 1 \(id 2\) -101 is outside -100 to inf"),
         (held(2, 50, day="never"), r"DATE in row 1 \(id 2\) is not a date"),
         (held(2, 50, day="2126-01-01"), "DATE is in the future"),
     ],

@@ -21,7 +21,7 @@ SOURCES = {key: source for key, source in load().items() if source.derivation is
 TODAY = date(2024, 1, 1)
 SLOT = 19_723 * DAY
 TOKENS = 230
-IDS = {"tm_grade": [3375, 3306], "indices_holdings": [1, 6]}
+IDS = {"tm_grade": [3375, 3306], "indices_holdings": [1, 6], "indices_performance": [1, 6]}
 
 
 @pytest.fixture(scope="module")
