@@ -14,29 +14,21 @@ import numpy as np
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
-from integration.domain.delta import COUNTED, MEMORY, Crossing, cool_down, crossings, level_sides, moves, observed
+from integration.domain.delta import Crossing, cool_down, level_sides, moves, observed
 from integration.domain.history import Firing, Floats, History, Ints
 from integration.domain.payload import EventPayload, day_and_month, described, sample
-from integration.domain.retry import HOUR
-from integration.triggers._options import TriggerOptions
+from integration.triggers._grades import GRADES, POSSIBLE, grade, grade_field
+from integration.triggers._levels import confirmed, direction_field, level_lookback, suppressed_field
+from integration.triggers._moves import began
+from integration.triggers._options import TriggerOptions, cooldown
 
-GRADES = {
-    "trader": ("trader_grades", "tm_trader_grade", "trader grade"),
-    "investor": ("investor_grades", "tm_investor_grade", "investor grade"),
-    "tm": ("tm_grade", "tm_grade", "TM grade"),
-}
 CLASSES = {-1: "bearish", 0: "neutral", 1: "bullish"}
-_GRADE = validate.Range(0, 100)
 
 
 class GradeOptions(TriggerOptions):
     """Which grade, and what counts as a change."""
 
-    grade = fields.String(
-        load_default="trader",
-        validate=validate.OneOf(list(GRADES)),
-        metadata=described("Grade", "trader (short term), investor (long term), or tm (only for tokens you name)"),
-    )
+    grade = grade()
     points = fields.Float(
         load_default=10.0,
         validate=validate.Range(0.1, 100),
@@ -50,9 +42,11 @@ class GradeOptions(TriggerOptions):
     class_change_only = fields.Boolean(
         load_default=False, metadata=described("Class Change Only", "Tell only when it turns bullish, bearish or neutral")
     )
-    bullish_at = fields.Float(load_default=80.0, validate=_GRADE, metadata=described("Bullish At", "Bullish from this grade up"))
+    bullish_at = fields.Float(
+        load_default=80.0, validate=POSSIBLE, metadata=described("Bullish At", "Bullish from this grade up")
+    )
     bearish_at = fields.Float(
-        load_default=30.0, validate=_GRADE, metadata=described("Bearish At", "Bearish from this grade down")
+        load_default=30.0, validate=POSSIBLE, metadata=described("Bearish At", "Bearish from this grade down")
     )
     hysteresis = fields.Float(
         load_default=2.0,
@@ -70,12 +64,12 @@ class GradeOptions(TriggerOptions):
 class GradePayload(EventPayload):
     """A move, a change of class, or both."""
 
-    grade = fields.String(required=True, metadata=described("Which Grade", "trader, investor or tm"))
+    grade = grade_field()
     reason = fields.String(required=True, metadata=described("Reason", "move, class_change, or both"))
     new_grade = fields.Float(required=True, metadata=described("New Grade"))
     old_grade = fields.Float(required=True, metadata=described("Old Grade", "The reading it is compared with"))
     change = fields.Float(required=True, metadata=described("Change", "New minus old", unit="points"))
-    direction = fields.String(required=True, metadata=described("Direction", "up or down"))
+    direction = direction_field()
     new_class = fields.String(
         required=True, allow_none=True, metadata=described("New Class", "Empty where the class did not change")
     )
@@ -83,19 +77,17 @@ class GradePayload(EventPayload):
         required=True, allow_none=True, metadata=described("Old Class", "Empty where the class did not change")
     )
     steps = fields.Integer(required=True, metadata=described("Steps", "Classes moved: 2 is bearish to bullish"))
-    suppressed_count = fields.Integer(
-        required=True, metadata=described("Suppressed", "Changes kept silent since the last one told")
-    )
+    suppressed_count = suppressed_field()
 
 
 def sources(options: Options) -> tuple[str, ...]:
     """The source of the chosen grade."""
-    return (GRADES[options["grade"]][0],)
+    return (GRADES[options["grade"]].source,)
 
 
 def lookback(options: Options) -> Lookback:
     """Classes are remembered like sides; a move needs `window` readings, twice: its own and those it is told once in."""
-    return Lookback(2 * options["window"] + 2, MEMORY + COUNTED + round(options["cooldown_hours"] * HOUR))
+    return level_lookback(options, 2 * options["window"] + 2)
 
 
 class Turn(NamedTuple):
@@ -108,12 +100,11 @@ class Turn(NamedTuple):
 
 def scan(history: History, options: Options) -> list[Firing]:
     """Moves and class changes, at most one firing a reading."""
-    as_of, values = observed(history.as_of, history.column(GRADES[options["grade"]][1]))
+    as_of, values = observed(history.as_of, history.column(GRADES[options["grade"]].metric))
     turns = _turns(as_of, values, history, options)
     jumps = set() if options["class_change_only"] else _moves(as_of, values, history.max_gap, options)
-    cooldown = round(options["cooldown_hours"] * HOUR)
     firings = []
-    for notice in cool_down(as_of, sorted({*turns, *jumps}), cooldown, lambda _: True):
+    for notice in cool_down(as_of, sorted({*turns, *jumps}), cooldown(options), lambda _: True):
         at = notice.at
         fields_ = _change(values, at, options["window"], at in jumps, turns.get(at))
         own = {"grade": options["grade"], **fields_, "suppressed_count": notice.suppressed}
@@ -145,10 +136,7 @@ def _turns(as_of: Ints, values: Floats, history: History, options: Options) -> d
 
     def cross(level: str, below: bool) -> dict[int, Crossing]:
         sides = level_sides(values, options[level], options["hysteresis"], below=below)
-        found = crossings(
-            as_of, sides, cadence=history.cadence, max_gap=history.max_gap, observations=options["min_observations"]
-        )
-        return {crossing.at: crossing for crossing in found}
+        return {crossing.at: crossing for crossing in confirmed(history, as_of, sides, options)}
 
     high, low = cross("bullish_at", False), cross("bearish_at", True)
     turns = {}
@@ -163,21 +151,12 @@ def _turns(as_of: Ints, values: Floats, history: History, options: Options) -> d
 def _moves(as_of: Ints, values: Floats, max_gap: int, options: Options) -> set[int]:
     """Positions of moves of at least N points. Within `window` readings of the same direction only the first counts."""
     change = moves(values, as_of, options["window"], max_gap)
-    # decimals in binary: 33.3 - 23.3 is a hair less than 10
-    far = np.abs(change) >= options["points"] - 1e-9
-    found: set[int] = set()
-    latest = {True: -1_000_000, False: -1_000_000}
-    for at in np.flatnonzero(far).tolist():
-        up = bool(change[at] > 0)
-        if at - latest[up] >= options["window"]:
-            found.add(at)
-        latest[up] = at
-    return found
+    return set(began(change, np.arange(len(values)), options["points"], options["window"]))
 
 
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
-    name = GRADES[event["grade"]][2]
+    name = GRADES[event["grade"]].name
     verb = f"turned {event['new_class']}" if event["new_class"] else ("rose" if event["direction"] == "up" else "fell")
     return (
         f"{event['subject_name']}'s {name} {verb}: "
