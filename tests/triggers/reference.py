@@ -66,10 +66,17 @@ def look_back(seen: Sequence[Observation], at: int, cadence: int) -> int:
 
 
 def turn_at(
-    seen: Sequence[Observation], at: int, cadence: int, confirm: int, side_of: Callable[[float], int], unsure: int | None = None
+    seen: Sequence[Observation],
+    at: int,
+    cadence: int,
+    confirm: int,
+    side_of: Callable[[float], int],
+    unsure: int | None = None,
+    lasting: int = 0,
 ) -> Turn | None:
     """Live through the look back of `at`; the change of side that comes to count at its very end, if any.
 
+    It counts once `confirm` observations in a row agree and the first of them is `lasting` ms old.
     `unsure` is the side that counts at first where the look back begins within the band; None = the first one taken.
     """
     oldest = look_back(seen, at, cadence)
@@ -86,7 +93,7 @@ def turn_at(
         run.append(position)
         if counting is None:
             counting = side
-        elif side != counting and len(run) >= confirm:
+        elif side != counting and len(run) >= confirm and time - seen[run[0]][0] >= lasting:
             before = max(p for p in range(run[0]) if side_of(seen[p][1]) != side)
             turn = Turn(position, run[0], before, side, counting)
             counting = side
