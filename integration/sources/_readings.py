@@ -9,9 +9,9 @@ from typing import Any, cast
 import numpy as np
 from marshmallow import Schema, ValidationError
 
-from integration.domain.catalogue import Batch, Metric, Source, SubjectKind, SubjectRow
+from integration.domain.catalogue import MARKET, Batch, Metric, Source, SubjectKind, SubjectRow
 from integration.domain.errors import UpstreamError
-from integration.domain.history import Floats
+from integration.domain.history import Floats, Ints
 from integration.domain.retry import DAY
 from integration.sources._columns import Instants, Numbers, Page, Subjects
 
@@ -35,23 +35,35 @@ def readings(source: Source, rows: Rows, slot: int, _asked: str = "", *, to: int
     if source.metrics and not any(page.has(metric.field) for metric in source.metrics):
         raise UpstreamError(f"{source.path}: no row has any of the fields {', '.join(m.field for m in source.metrics)}")
     columns = load(source, page)
-    as_of = columns["as_of"] // to * to if source.dated else np.full(len(rows), slot, dtype=np.int64)
-    if as_of.max() > slot + MAX_AHEAD:
-        row = int(as_of.argmax())
-        raise UpstreamError(f"{source.path}: {source.date_field} of row {row} is in the future", field=source.date_field)
+    as_of = dates(source, columns, slot, to)
     subjects: list[str] = columns["subjects"]
     values: Floats = np.column_stack([columns[metric.name] for metric in source.metrics])
-    last = list({key: row for row, key in enumerate(zip(subjects, as_of.tolist(), strict=True))}.values())
+    last = newest(subjects, as_of)
     return Batch([subjects[row] for row in last], as_of[last], values[last], [None] * len(last))
 
 
+def dates(source: Source, columns: Mapping[str, Any], slot: int, to: int = 1) -> Ints:
+    """The as_of of each row of loaded columns: its date, rounded down to a multiple of `to` ms, or the slot."""
+    as_of: Ints = columns["as_of"] // to * to if source.dated else np.full(len(columns["subjects"]), slot, dtype=np.int64)
+    if as_of.max() > slot + MAX_AHEAD:
+        row = int(as_of.argmax())
+        raise UpstreamError(f"{source.path}: {source.date_field} of row {row} is in the future", field=source.date_field)
+    return as_of
+
+
+def newest(subjects: Sequence[str], as_of: Ints) -> list[int]:
+    """The last row of each subject and date."""
+    return list({key: row for row, key in enumerate(zip(subjects, as_of.tolist(), strict=True))}.values())
+
+
 def load(source: Source, page: Page) -> dict[str, Any]:
-    """The columns of a source's page by name: `subjects`, `as_of` where it is dated, and its metrics."""
-    fields = {"subjects": source.id_field, **{metric.name: metric.field for metric in source.metrics}}
+    """The columns of a source's page by name: `subjects`, `as_of` where it is dated, and its metrics. Market rows name nobody."""
+    named = {} if source.subject == MARKET else {"subjects": source.id_field}
+    fields = {**named, **{metric.name: metric.field for metric in source.metrics}}
     if source.dated:
         fields["as_of"] = source.date_field
     schema = _schema(source.subject, source.metrics, source.dated)
-    return columns(schema, page, fields, source.path)
+    return {"subjects": [MARKET] * len(page.rows), **columns(schema, page, fields, source.path)}
 
 
 def columns(schema: Schema, page: Page, fields: Mapping[str, str], path: str) -> dict[str, Any]:
@@ -62,23 +74,26 @@ def columns(schema: Schema, page: Page, fields: Mapping[str, str], path: str) ->
         name, rows = next(iter(cast("dict[str, dict[int, list[str]]]", error.messages).items()))
         row, texts = next(iter(rows.items()))
         more = f" ({len(rows) - 1} more rows)" if len(rows) > 1 else ""
-        subject = page.column(fields["subjects"])[row] if "subjects" in fields else None
-        text = f"{path}: {fields[name]} in row {row} (id {str(subject)[:40]}) {texts[0]}{more}"
+        subject = f" (id {str(page.column(fields['subjects'])[row])[:40]})" if "subjects" in fields else ""
+        text = f"{path}: {fields[name]} in row {row}{subject} {texts[0]}{more}"
         raise UpstreamError(text, field=fields[name]) from None
 
 
 @cache
 def _schema(kind: SubjectKind, metrics: tuple[Metric, ...], dated: bool) -> Schema:
-    fields: dict[str, Any] = {"subjects": Subjects(kind)}
+    fields: dict[str, Any] = {} if kind == MARKET else {"subjects": Subjects(kind)}
     if dated:
         fields["as_of"] = Instants(required=True)
     fields |= {metric.name: Numbers(metric.low, metric.high) for metric in metrics}
     return Schema.from_dict(fields, name="Columns")()
 
 
-def no_readings(source: Source, _rows: Rows, slot: int, asked: str = "") -> Batch:
-    """For sources that only name subjects."""
-    return readings(source, (), slot, asked)
+def market_reading(source: Source, slot: int, values: Sequence[float], text: str, rows: int) -> Batch:
+    """One reading about the market, of so many of upstream's rows together; none where there was no row."""
+    if not rows:
+        return readings(source, (), slot)
+    as_of = np.full(1, slot, dtype=np.int64)
+    return Batch([MARKET], as_of, np.array([values], dtype=np.float64), [text], rows)
 
 
 def names(rows: Rows, kind: SubjectKind, *, id_field: str, name_field: str, symbol_field: str) -> list[SubjectRow]:

@@ -14,6 +14,8 @@ _SENTIMENT, _INVESTORS = 91, 92
 _HOUR_MS = DAY_MS // 24
 _MOST_HOURS = 720
 _NOTE = "This text was made up by a sandbox. It is not from Token Metrics and says nothing about a real token."
+_EDITION_DAYS, _FIRST_REVIEW = 30, 3
+"""A report is rewritten every so many days; a code review appears with a token's third edition."""
 _SECTIONS = ("Executive Summary", "Market Position", "Technology", "Tokenomics", "Community", "Risks", "Outlook")
 _FILLER = (
     "The section on {topic} of {name} holds this placeholder in place of an analyst's words. Its length is like that "
@@ -29,10 +31,15 @@ def sentiments(view: View, query: Query) -> Rows:
 
 
 def ai_reports(view: View, query: Query) -> Rows:
-    """Four Markdown texts of a few KB a token; CODE_REVIEW is empty for every fifth."""
+    """Four Markdown texts of a few KB a token, rewritten every 30 days: on days when (day index + token id) % 30 is 0.
+
+    For every fifth token CODE_REVIEW is empty until its third edition since the listing.
+    """
     rows = []
     for column in query.cut(columns(view, query).tolist()):
         token = view.market.tokens[column]
+        age = (view.today + token.token_id) % _EDITION_DAYS
+        edition, count = view.date(view.today - age), (view.today - age - int(view.market.listed[column])) // _EDITION_DAYS + 1
         row: Row = {"TOKEN_ID": token.token_id, "TOKEN_SYMBOL": token.symbol, "TOKEN_NAME": token.name}
         for key, title, repeats in (
             ("INVESTMENT_ANALYSIS_POINTER", "Investment Analysis", 2),
@@ -40,7 +47,8 @@ def ai_reports(view: View, query: Query) -> Rows:
             ("DEEP_DIVE", "Crypto Deep Dive", 3),
             ("CODE_REVIEW", "Code Review", 2),
         ):
-            row[key] = "" if key == "CODE_REVIEW" and column % 5 == 4 else _report(token.name, title, repeats)
+            hidden = key == "CODE_REVIEW" and column % 5 == 4 and count < _FIRST_REVIEW
+            row[key] = "" if hidden else _report(token.name, title, edition, repeats)
         rows.append(row)
     return rows
 
@@ -73,8 +81,8 @@ def chat(question: str) -> Row:
     }
 
 
-def _report(name: str, title: str, repeats: int) -> str:
-    parts = [f"# {name} | {title} | SANDBOX\n\n{_NOTE}\n"]
+def _report(name: str, title: str, edition: str, repeats: int) -> str:
+    parts = [f"# {name} | {title} | SANDBOX\n\n{_NOTE} Edition of {edition}.\n"]
     parts += [f"## {topic}\n{_FILLER.format(topic=topic.lower(), name=name) * repeats}\n" for topic in _SECTIONS]
     return "\n".join(parts)
 
