@@ -36,14 +36,26 @@ def snapshots(connection: Connection, sources: Mapping[str, Source], names: Sequ
     """The newest stored main metrics of each subject, each with its own date. It is beside the event, not part of its id."""
     shots: dict[str, Snapshot] = {name: {} for name in names}
     for key in dict.fromkeys(source for source, _ in SNAPSHOT):
-        source = sources[key]
         for name, (as_of, packed) in readings.latest(connection, key, names).items():
-            values = np.frombuffer(packed, dtype=np.float64)
-            for metric in (m for s, m in SNAPSHOT if s == key):
-                value = float(values[source.column(metric)])
-                if math.isfinite(value):
-                    shots[name][metric] = {"value": value, "as_of": iso(as_of)}
+            shots[name] |= _shown(sources[key], as_of, packed)
     return shots
+
+
+def snapshots_then(
+    connection: Connection, sources: Mapping[str, Source], asked: Sequence[tuple[str, int, int]]
+) -> list[Snapshot]:
+    """As `snapshots`, of what was known at the time: for each (subject, as_of, known_at), dated no later than the as_of."""
+    shots: list[Snapshot] = [{} for _ in asked]
+    for key in dict.fromkeys(source for source, _ in SNAPSHOT):
+        for place, (as_of, packed) in readings.at_the_time(connection, key, asked).items():
+            shots[place] |= _shown(sources[key], as_of, packed)
+    return shots
+
+
+def _shown(source: Source, as_of: int, packed: bytes) -> Snapshot:
+    values = np.frombuffer(packed, dtype=np.float64)
+    metrics = {metric: float(values[source.column(metric)]) for key, metric in SNAPSHOT if key == source.key}
+    return {metric: {"value": value, "as_of": iso(as_of)} for metric, value in metrics.items() if math.isfinite(value)}
 
 
 def compose(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
@@ -105,7 +106,11 @@ def _part(
 
 def panel_of(connection: Connection, source: Source, names: Sequence[str] | None, since: int, until: int) -> Panel:
     """A source's newest versions between two times, both included, as a grid."""
-    rows = readings.settled(connection, source.key, since=since, until=until, subjects=names)
+    return grid(source, readings.settled(connection, source.key, since=since, until=until, subjects=names))
+
+
+def grid(source: Source, rows: Sequence[Any]) -> Panel:
+    """Rows of (subject, as_of, values, text), one for each subject and as_of, as a grid."""
     found = sorted({row[0] for row in rows})
     place = {name: at for at, name in enumerate(found)}
     as_of = np.fromiter((row[1] for row in rows), dtype=np.int64, count=len(rows))

@@ -111,11 +111,15 @@ class Shelf:
             source = self._sources[key]
             names = [one] if one else [MARKET] if source.subject == "market" else self._names
             metrics = tuple(metric.name for metric in source.metrics)
-            rows = readings.log(self._connection, key, since=self._since - source.age, subjects=names)
             self._logs[name] = {
-                subject: _log(subject, metrics, source.cadence, list(part)) for subject, part in groupby(rows, key=itemgetter(0))
+                subject: _log(subject, metrics, source.cadence, list(part))
+                for subject, part in groupby(self.rows(source, names), key=itemgetter(0))
             }
         return self._logs[name]
+
+    def rows(self, source: Source, names: Sequence[str]) -> Sequence[Any]:
+        """(subject, as_of, known_at, values, text) of a source's readings of some subjects, by subject as they became known."""
+        return readings.log(self._connection, source.key, since=self._since - source.age, subjects=names)
 
 
 def _whose(source: Source, name: str, subject: str) -> str:
@@ -132,7 +136,7 @@ def logs(
 
 
 def _log(subject: str, metrics: tuple[str, ...], cadence: int, rows: Sequence[Any]) -> Log:
-    _, as_of, known_at, values, texts = zip(*rows, strict=True)
+    _, as_of, known_at, values, texts, *_more = zip(*rows, strict=True)
     return Log(
         subject,
         metrics,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from sqlalchemy import Connection, func, select
 
@@ -45,3 +46,33 @@ def present(connection: Connection, source: str, times: Iterable[int]) -> set[tu
     c = reading.c
     query = select(c.subject, c.as_of).where(c.source == source, c.as_of.in_(sorted(set(times)))).distinct()
     return {(row[0], row[1]) for row in connection.execute(query)}
+
+
+def stored_days(
+    connection: Connection, source: str, *, since: int, subjects: Sequence[str] | None, until: int | None = None
+) -> Sequence[tuple[str, int]]:
+    """The (subject, as_of) that are stored since an as_of, of any origin, by subject and as_of; each version is a row."""
+    c = reading.c
+    query = select(c.subject, c.as_of).where(c.source == source, c.as_of >= since)
+    if subjects is not None:
+        query = query.where(c.subject.in_(subjects))
+    if until is not None:
+        query = query.where(c.as_of <= until)
+    return cast("Sequence[tuple[str, int]]", connection.execute(query.order_by(c.subject, c.as_of)).all())
+
+
+def stored_times(connection: Connection, source: str, *, since: int) -> list[int]:
+    """Every as_of that a source has a reading of since one of them, rising."""
+    c = reading.c
+    return sorted(connection.scalars(select(c.as_of).where(c.source == source, c.as_of >= since).distinct()))
+
+
+def count(connection: Connection, source: str, *, since: int) -> int:
+    """How many readings a source has since an as_of, every version counted."""
+    c = reading.c
+    return int(connection.scalar(select(func.count()).where(c.source == source, c.as_of >= since)) or 0)
+
+
+def stored_subjects(connection: Connection, source: str) -> list[str]:
+    """Every subject of which a source has a reading of any origin."""
+    return sorted(connection.scalars(select(reading.c.subject).where(reading.c.source == source).distinct()))

@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, func, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    LargeBinary,
+    Text,
+    and_,
+    case,
+    column,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    values,
+)
 
 from integration.store.tables import poll, reading
 
@@ -61,18 +76,52 @@ def newest_as_of(connection: Connection, source: str) -> int | None:
     return newest
 
 
-def log(connection: Connection, source: str, *, since: int, subjects: Sequence[str]) -> Sequence[Any]:
+def log(
+    connection: Connection, source: str, *, since: int, subjects: Sequence[str], reconstructed: bool = False
+) -> Sequence[Any]:
     """Rows of (subject, as_of, known_at, values, text) as live evaluation saw them, by subject, then (known_at, as_of, version).
 
-    What was filled in later inside the live period (origin `reconstructed`) is not part of it.
+    What was filled in later inside the live period (origin `reconstructed`) is not part of it. With `reconstructed` it is,
+    and a sixth value says of each row whether it is such a one.
     """
     c = reading.c
-    query = (
-        select(c.subject, c.as_of, c.known_at, c["values"], c.text)
-        .where(c.source == source, c.subject.in_(subjects), c.as_of >= since, c.origin != "reconstructed")
-        .order_by(c.subject, c.known_at, c.as_of, c.version)
-    )
-    return connection.execute(query).all()
+    query = select(c.subject, c.as_of, c.known_at, c["values"], c.text)
+    query = query.add_columns(c.origin == "reconstructed") if reconstructed else query.where(c.origin != "reconstructed")
+    mine = (c.source == source, c.subject.in_(subjects), c.as_of >= since)
+    return connection.execute(query.where(*mine).order_by(c.subject, c.known_at, c.as_of, c.version)).all()
+
+
+def one_metric(
+    connection: Connection, source: str, column: int, *, since: int, until: int, subjects: Sequence[str]
+) -> Sequence[Any]:
+    """Rows of (subject, as_of, known_at, float64 bytes) of one metric, by its position: by subject, as_of and version.
+
+    What was filled in later counts as known at its as_of.
+    """
+    c = reading.c
+    known_at = case((c.origin == "reconstructed", c.as_of), else_=c.known_at)
+    value = func.substr(c["values"], 8 * column + 1, 8, type_=LargeBinary)
+    query = select(c.subject, c.as_of, known_at, value).where(c.source == source, c.subject.in_(subjects))
+    return connection.execute(query.where(c.as_of.between(since, until)).order_by(c.subject, c.as_of, c.version)).all()
+
+
+def at_the_time(connection: Connection, source: str, asked: Sequence[tuple[str, int, int]]) -> dict[int, tuple[int, bytes]]:
+    """What a source's newest reading was for (subject, as_of, known_at) each: (as_of, values) by position, where there was one.
+
+    It is not dated after that as_of and was known by that known_at; what was filled in later counts as known at its as_of.
+    """
+    c, place = reading.c, column("place", Integer)
+    names = (place, column("subject", Text), column("as_of", BigInteger), column("known_at", BigInteger))
+    found: dict[int, tuple[int, bytes]] = {}
+    for start in range(0, len(asked), 500):
+        rows = [(at, *asked[at]) for at in range(start, min(start + 500, len(asked)))]
+        ask = values(*names, name="asked").data(rows).alias("asked")
+        known = or_(c.known_at <= ask.c.known_at, c.origin == "reconstructed")
+        newest = select(func.max(c.as_of)).where(c.source == source, c.subject == ask.c.subject, c.as_of <= ask.c.as_of, known)
+        there = and_(c.source == source, c.subject == ask.c.subject, c.as_of == newest.scalar_subquery(), known)
+        query = select(ask.c.place, c.as_of, c["values"]).join_from(ask, reading, there).order_by(c.version)
+        found |= {row[0]: (row[1], bytes(row[2])) for row in connection.execute(query)}
+    return found
 
 
 def settled(connection: Connection, source: str, *, since: int, until: int, subjects: Sequence[str] | None) -> Sequence[Any]:
