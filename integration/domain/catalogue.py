@@ -7,15 +7,15 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from marshmallow import Schema
 from numpy.typing import NDArray
 
 from integration.domain.history import Firing, Floats, History, Ints, max_gap
-from integration.domain.screen import Condition
 from integration.domain.message import HttpRequest, Limits, Mail, Message, Reply, Verdict
+from integration.domain.screen import Condition
 
 SubjectKind = Literal["token", "index", "market"]
 Options = Mapping[str, Any]
@@ -40,12 +40,16 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Readings of one poll, column-wise: `values` is float64 (rows × metrics, NaN = null), `as_of` int64 milliseconds."""
+    """Readings of one poll, column-wise: `values` is float64 (rows × metrics, NaN = null), `as_of` int64 milliseconds.
+
+    `rows` is how many of upstream's rows they were made of, where one reading is made of many: a list is whole by that.
+    """
 
     subjects: Sequence[str]
     as_of: Any
     values: Any
     texts: Sequence[str | None]
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Derivation:
 
 
 #: The subject of what is about no token or index.
-MARKET = "market"
+MARKET: Final = "market"
 
 
 def split_source(name: str) -> tuple[str, str | None]:

@@ -51,7 +51,7 @@ class EventPayload(Schema):
     is_sample = fields.Boolean(required=True, metadata=described("Is Sample", "True for made-up examples and test sends"))
     sandbox = fields.Boolean(required=True, metadata=described("Is Sandbox Data", "True where the market is Gradewire's sandbox"))
     restated = fields.Boolean(required=True, metadata=described("Restated", "True where a corrected value made this event"))
-    subject = fields.String(required=True, metadata=described("Subject", "token:<id> or index:<id>"))
+    subject = fields.String(required=True, metadata=described("Subject", "token:<id>, index:<id> or market"))
     subject_id = fields.Integer(required=True, allow_none=True, metadata=described("Subject ID", "The Token Metrics id"))
     subject_name = fields.String(required=True, metadata=described("Name"))
     subject_symbol = fields.String(required=True, metadata=described("Symbol"))
@@ -67,9 +67,10 @@ class EventPayload(Schema):
 
 
 def sample(
-    trigger: str, label: str, subject: tuple[str, int, str, str], fields_: Mapping[str, Any], summary: str, as_of: str
+    trigger: str, label: str, subject: tuple[str, int | None, str, str], fields_: Mapping[str, Any], summary: str, as_of: str
 ) -> dict[str, Any]:
-    """A complete made-up event. `subject` is (subject, id, name, symbol)."""
+    """A complete made-up event. `subject` is (subject, id, name, symbol); the market has no id and no metrics of its own."""
+    metrics = {"tm_trader_grade": {"value": 84.16, "as_of": as_of}, "sharpe": {"value": 1.06, "as_of": as_of}}
     return {
         "schema": SCHEMA,
         "id": "evt_samplesamplesamplesamplesa",
@@ -86,5 +87,5 @@ def sample(
         "known_at": as_of.replace("T00:00:00", "T00:12:31"),
         "summary": summary,
         **fields_,
-        "snapshot": {"tm_trader_grade": {"value": 84.16, "as_of": as_of}, "sharpe": {"value": 1.06, "as_of": as_of}},
+        "snapshot": {} if subject[1] is None else metrics,
     }

@@ -128,7 +128,7 @@ def _commit(
 
 def size(source: Source, fetched: Fetched) -> int:
     """How many rows an answer has; of a source that is asked for days, rows a day, for some polls ask for more days."""
-    rows = len(fetched.batch.subjects) or len(fetched.names)
+    rows = fetched.batch.rows or len(fetched.batch.subjects) or len(fetched.names)
     days = len(np.unique(fetched.batch.as_of)) if source.ranged else 1
     return math.ceil(rows / max(days, 1))
 

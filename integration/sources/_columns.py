@@ -15,6 +15,7 @@ from integration.domain.history import Floats, Ints
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?")
+_ANY_DATE = "1970-01-01"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
 
@@ -69,9 +70,22 @@ def _is_id(value: Any) -> bool:
 
 
 class Instants(fields.Field[Ints]):
-    """A column of dates in any of upstream's forms as UTC epoch milliseconds; without a zone UTC is meant."""
+    """A column of dates in any of upstream's forms as UTC epoch milliseconds; without a zone UTC is meant.
+
+    `absent` stands for what is null or empty, where that may be.
+    """
+
+    def __init__(self, absent: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.absent = absent
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Ints:
+        if self.absent is None:
+            return self._instants(value)
+        instants = self._instants([text or _ANY_DATE for text in value])
+        return np.where([bool(text) for text in value], instants, self.absent).astype(np.int64)
+
+    def _instants(self, value: Sequence[Any]) -> Ints:
         texts = {text for text in value if isinstance(text, str)}
         instants = {text: instant for text in texts if (instant := _instant(text)) is not None}
         wrong = {row: ["is not a date"] for row, text in enumerate(value) if not isinstance(text, str) or text not in instants}

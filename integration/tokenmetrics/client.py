@@ -146,4 +146,5 @@ def _joined(source: Source, batches: Sequence[Batch]) -> Batch:
         np.concatenate([np.empty(0, dtype=np.int64), *(batch.as_of for batch in batches)]),
         np.concatenate([np.empty((0, len(source.metrics))), *(batch.values for batch in batches)]),
         [text for batch in batches for text in batch.texts],
+        sum(batch.rows or 0 for batch in batches) or None,
     )

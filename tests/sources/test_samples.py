@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 from integration.domain.catalogue import Batch
@@ -12,7 +13,7 @@ from integration.sources import load
 from tests.sources.samples import SLOT, as_v3, rows
 
 SOURCES = load()
-SAMPLES = ["trader-grades", "investor-grades", "quantmetrics", "top-market-cap-tokens", "tokens"]
+SAMPLES = ["trader-grades", "investor-grades", "quantmetrics", "top-market-cap-tokens", "tokens", "market-metrics", "sentiments"]
 BY_PATH = {source.path: source for source in SOURCES.values()}
 
 
@@ -52,8 +53,7 @@ def test_version_3_spelling_gives_equal_readings_and_names(name: str) -> None:
         assert source.names(rows(name)) == source.names(as_v3(rows(name)))
 
 
-def test_the_token_list_names_tokens_and_reads_nothing() -> None:
-    assert len(read("tokens").subjects) == 0
+def test_the_token_list_names_tokens() -> None:
     assert SOURCES["tokens"].names is not None
     exverse, *others = SOURCES["tokens"].names(rows("tokens"))
     assert (exverse.subject, exverse.kind, exverse.name, exverse.symbol) == ("token:35809", "token", "Exverse", "EXVG")
@@ -61,6 +61,29 @@ def test_the_token_list_names_tokens_and_reads_nothing() -> None:
     assert {"mxc", "gate", "bybit_spot"} <= set(exverse.exchanges)
     assert exverse.market_rank is None
     assert len(others) == 9
+
+
+def test_the_token_list_is_one_reading_of_which_tokens_there_are() -> None:
+    batch = read("tokens")
+    assert (batch.subjects, batch.as_of.tolist(), batch.values.tolist(), batch.rows) == (["market"], [SLOT], [[10.0]], 10)
+    (text,) = batch.texts
+    assert orjson.loads(text or "")["tokens"] == {str(row["TOKEN_ID"]): row["TOKEN_SYMBOL"] for row in rows("tokens")}
+
+
+def test_a_published_market_row_is_a_reading_about_the_market() -> None:
+    batch = read("market-metrics")
+    assert set(batch.subjects) == {"market"}
+    assert len(batch.as_of) == len(rows("market-metrics")) == 9
+    assert np.datetime64(int(batch.as_of[0]), "ms") == np.datetime64("2022-07-01")
+    assert batch.values[0].tolist() == [911873217283.901, 4.608294931, 0, -1]
+
+
+def test_a_published_sentiment_is_a_reading_with_its_labels_and_without_its_summaries() -> None:
+    batch = read("sentiments")
+    assert (batch.subjects, batch.values.tolist()) == (["market"], [[56.17, 49.04, 62.09, 68.14]])
+    assert np.datetime64(int(batch.as_of[0]), "ms") == np.datetime64("2023-11-08T10:00")
+    labels = {"market": "neutral", "news": "neutral", "reddit": "positive", "twitter": "positive"}
+    assert [orjson.loads(text or "") for text in batch.texts] == [labels]
 
 
 def test_market_cap_ranks_follow_upstreams_order() -> None:
