@@ -1,0 +1,20 @@
+"""Numbers as a payload carries them, and as a sentence says them."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+
+def number(value: float) -> float | None:
+    """A plain float, None where it is missing or infinite."""
+    return float(value) if math.isfinite(value) else None
+
+
+def usd(value: float) -> str:
+    """A price in six significant digits, never with an exponent.
+
+    >>> usd(107420.5), usd(0.000012)
+    ('107,420 USD', '0.000012 USD')
+    """
+    return f"{Decimal(f'{value:.6g}'):,f} USD"
