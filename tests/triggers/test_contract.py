@@ -32,8 +32,8 @@ def own_fields(trigger: Trigger) -> set[str]:
 
 
 def asked(schema: Schema) -> dict[str, Any]:
-    """Options as a query string says them: only strings."""
-    defaults = schema.load({})
+    """Options as a query string says them: only strings; what is empty is left out."""
+    defaults = {name: value for name, value in schema.load({}).items() if value is not None}
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in defaults.items()}
 
 
