@@ -219,8 +219,9 @@ class Trigger:
     `sources(options)` names what must be polled; the first is the clock, the others stand beside it in the history.
     `scan` is pure: it returns the firings of a history, each at one of its as_of. `summary(fields)` is one sentence from
     the payload's own fields. `holds(history, options)` says at each reading whether a lasting condition is true: 1, 0, or
-    -1 where that is not known; None, or an answer of None for some options, for what only happens. `watch(options)` says what must happen to one of the clock's
-    metrics before a rule can fire, so that a whole poll can be screened at once; none for what cannot be said so.
+    -1 where that is not known; there is none, or it answers None, for what only happens. `watch(options)` says what must
+    happen to one of the clock's metrics before a rule can fire, so that a whole poll can be screened at once; none for
+    what cannot be said so.
     """
 
     key: str
