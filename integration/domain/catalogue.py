@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final, Literal, TypeVar
@@ -13,7 +13,7 @@ import numpy as np
 from marshmallow import Schema
 from numpy.typing import NDArray
 
-from integration.domain.history import Firing, Floats, History, Ints, max_gap
+from integration.domain.history import Epoch, Firing, Floats, History, Ints, Log, Told, epochs, max_gap, tell
 from integration.domain.message import HttpRequest, Limits, Mail, Message, Reply, Verdict
 from integration.domain.screen import Condition
 
@@ -221,7 +221,8 @@ class Trigger:
     the payload's own fields. `holds(history, options)` says at each reading whether a lasting condition is true: 1, 0, or
     -1 where that is not known; there is none, or it answers None, for what only happens. `watch(options)` says what must
     happen to one of the clock's metrics before a rule can fire, so that a whole poll can be screened at once; none for
-    what cannot be said so.
+    what cannot be said so. `tell(log, options)` stands in for `scan` where events follow from the order in which readings
+    became known: see `told_by`.
     """
 
     key: str
@@ -241,6 +242,17 @@ class Trigger:
     silent: tuple[Case, ...]
     holds: Callable[[History, Options], States | None] | None = None
     watch: Callable[[Options], tuple[Condition, ...]] | None = None
+    tell: Callable[[Log, Options], list[Told]] | None = None
+
+
+def told_by(trigger: Trigger, options: Options, log: Log, stretches: Iterable[Epoch] | None = None) -> list[Told]:
+    """The firings of a rule over a log, as they would have been told live, in the order they became known.
+
+    `stretches` are the log's epochs where it was split already: they are the same for every rule.
+    """
+    if trigger.tell is not None:
+        return trigger.tell(log, options)
+    return tell(epochs(log) if stretches is None else stretches, lambda history: trigger.scan(history, options))
 
 
 # -- channels --------------------------------------------------------------------------------------------------------
