@@ -1,0 +1,340 @@
+"""Fires when a risk metric of a token becomes worse than a limit and had been within it.
+
+Limits are asked as people say them: "value at risk worse than 5 %" is 5, and so is a drawdown of 5 %; losses are negative
+fractions upstream and in the event. Worse means a larger loss, volatility, beta, correlation or kurtosis, and a lower
+ratio or skew. A value at the limit breaches it; within the limit it is again only once it has gone back by the band.
+Over 30, 90 or 365 days metrics are computed from daily closes; `published` ones are Token Metrics' own, over all history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+
+from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.delta import Sides, level_sides, observed
+from integration.domain.history import Firing, Floats, History
+from integration.domain.payload import EventPayload, day_and_month, described, sample
+from integration.domain.screen import Watch
+from integration.triggers._levels import (
+    DOWN,
+    UP,
+    crossed,
+    crossed_at_field,
+    crossing_fields,
+    direction_field,
+    holding,
+    level_lookback,
+    suppressed_field,
+    watch_level,
+)
+from integration.triggers._options import TriggerOptions, window
+
+PUBLISHED = "published"
+
+
+class Risk(NamedTuple):
+    """A metric: what a sentence calls it, its name over a window and as published (empty: there is none), which side is
+    worse, what one of the units that people say is upstream's, what is possible in people's unit, and the default limit."""
+
+    words: str
+    windowed: str
+    published: str
+    worse: int
+    unit: str
+    low: float
+    high: float
+    limit: float
+
+
+LOSS, SHARE, RATIO = "loss", "share", "ratio"
+#: What one of each unit that people say is in upstream's.
+SCALE: Mapping[str, Decimal] = {LOSS: Decimal("-0.01"), SHARE: Decimal("0.01"), RATIO: Decimal(1)}
+#: The narrowest band that is filled in, in people's unit.
+FLOOR: Mapping[str, float] = {LOSS: 0.5, SHARE: 2.0, RATIO: 0.05}
+METRICS = {
+    "volatility": Risk("volatility", "volatility", "volatility", UP, SHARE, 0, 2000, 80),
+    "value_at_risk": Risk("value at risk (95 %)", "value_at_risk_95", "daily_value_at_risk", DOWN, LOSS, -100, 100, 5),
+    "value_at_risk_99": Risk("value at risk (99 %)", "value_at_risk_99", "", DOWN, LOSS, -100, 100, 10),
+    "drawdown": Risk("drawdown", "drawdown", "", DOWN, LOSS, 0, 100, 20),
+    "max_drawdown": Risk("maximum drawdown", "max_drawdown", "max_drawdown", DOWN, LOSS, 0, 100, 50),
+    "sharpe": Risk("Sharpe ratio", "sharpe", "sharpe", DOWN, RATIO, -50, 50, 0),
+    "sortino": Risk("Sortino ratio", "sortino", "sortino", DOWN, RATIO, -50, 50, 0),
+    "beta": Risk("beta to Bitcoin", "beta", "", UP, RATIO, -20, 20, 1.5),
+    "correlation": Risk("correlation with Bitcoin", "correlation", "", UP, RATIO, -1, 1, 0.9),
+    "tail_ratio": Risk("tail ratio", "", "tail_ratio", DOWN, RATIO, 0, 50, 1),
+    "risk_reward_ratio": Risk("risk-reward ratio", "", "risk_reward_ratio", DOWN, RATIO, 0, 1000, 1),
+    "profit_factor": Risk("profit factor", "", "profit_factor", DOWN, RATIO, 0, 50, 1),
+    "skew": Risk("skewness", "", "skew", DOWN, RATIO, -50, 50, 0),
+    "kurtosis": Risk("kurtosis", "", "kurtosis", UP, RATIO, -10, 1000, 10),
+}
+METRIC = "value_at_risk_95"
+
+
+class RiskOptions(TriggerOptions):
+    """Which metric, over which window, and how much is too much."""
+
+    metric = fields.String(
+        load_default="value_at_risk", validate=validate.OneOf(list(METRICS)), metadata=described("Metric", "What to watch")
+    )
+    limit = fields.Float(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(-100, 2000),
+        metadata=described(
+            "Limit",
+            "Worse than this is told. Losses and volatility in percent (5 means a loss of 5 %), all else as the ratio it is; "
+            "empty means a usual limit of the metric",
+        ),
+    )
+    window = window()
+    also_recovery = fields.Boolean(
+        load_default=False, metadata=described("Also Recovery", "Tell as well when it comes back within the limit")
+    )
+    hysteresis = fields.Float(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, 1000),
+        metadata=described(
+            "Band",
+            "How far it must come back before it can breach the limit again, in the unit of the limit; "
+            "empty means a little (half a percent for losses, 0.05 for ratios), or 2 % of the limit if more",
+        ),
+    )
+
+    @validates_schema
+    def _it_can_be_breached(self, options: dict[str, Any], **_: Any) -> None:
+        risk = METRICS[options["metric"]]
+        if options["window"] == PUBLISHED and not risk.published:
+            raise ValidationError(f"The {risk.words} is not published: use 30d, 90d or 365d.", "window")
+        if options["window"] != PUBLISHED and not risk.windowed:
+            raise ValidationError(f"The {risk.words} is only published over all history: use published.", "window")
+        limit = options["limit"]
+        if limit is not None and not risk.low <= limit <= risk.high:
+            raise ValidationError(f"Must be {risk.low:g} to {risk.high:g} for the {risk.words}.", "limit")
+        most = _room(risk, risk.limit if limit is None else limit)
+        if most <= 0:
+            raise ValidationError(f"The {risk.words} is always past {limit:g}: it can never be breached.", "limit")
+        if options["hysteresis"] is not None and options["hysteresis"] > most:
+            raise ValidationError(f"It could never come back that far: at most {most:g} here.", "hysteresis")
+
+    @post_load
+    def _usual(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
+        risk = METRICS[options["metric"]]
+        if options["limit"] is None:
+            options["limit"] = float(risk.limit)
+        if options["hysteresis"] is None:
+            wide = max(FLOOR[risk.unit], round(0.02 * abs(options["limit"]), 6))
+            options["hysteresis"] = min(wide, _room(risk, options["limit"]))
+        return options
+
+
+def _room(risk: Risk, limit: float) -> float:
+    """How far within the limit a value can lie, in people's unit; a loss is the worse the higher it is said."""
+    higher_is_worse = risk.worse == UP or risk.unit == LOSS
+    return round(limit - risk.low if higher_is_worse else risk.high - limit, 9)
+
+
+class RiskPayload(EventPayload):
+    """A breach or a recovery."""
+
+    metric = fields.String(required=True, metadata=described("Metric", "The option's choice, such as value_at_risk or beta"))
+    window = fields.String(required=True, metadata=described("Window", "Days it is computed over; published is all history"))
+    state = fields.String(required=True, metadata=described("State", "breached or recovered"))
+    unit = fields.String(required=True, metadata=described("Unit", "Of the values and the limit: fraction or ratio"))
+    limit = fields.Float(required=True, metadata=described("Limit", "In the unit of the values; losses are negative"))
+    value = fields.Float(required=True, metadata=described("Value", "Losses are negative"))
+    previous_value = fields.Float(
+        required=True, metadata=described("Previous Value", "The last reading that was not on the new side")
+    )
+    direction = direction_field()
+    crossed_at = crossed_at_field()
+    suppressed_count = suppressed_field()
+
+
+def sources(options: Options) -> tuple[str, ...]:
+    """Published metrics, or those of a window."""
+    return ("quantmetrics",) if options["window"] == PUBLISHED else (f"risk_{options['window']}",)
+
+
+def lookback(options: Options) -> Lookback:
+    """That of a level."""
+    return level_lookback(options)
+
+
+def _column(options: Options) -> str:
+    risk = METRICS[options["metric"]]
+    return risk.published if options["window"] == PUBLISHED else risk.windowed
+
+
+def _level(options: Options) -> tuple[float, float, int]:
+    """The limit and the band in upstream's unit, and which side is worse."""
+    risk = METRICS[options["metric"]]
+    scale = SCALE[risk.unit]
+    # in decimals: 29 % is 0.29, not a hair more
+    limit, band = (float(Decimal(repr(options[name])) * by) for name, by in (("limit", scale), ("hysteresis", abs(scale))))
+    return limit + 0.0, band, risk.worse
+
+
+def _sides(values: Floats, options: Options) -> Sides:
+    limit, band, worse = _level(options)
+    return level_sides(values, limit, band, below=worse == DOWN)
+
+
+def scan(history: History, options: Options) -> list[Firing]:
+    """Breaches, and recoveries where they are asked for."""
+    as_of, values = observed(history.as_of, history.column(_column(options)))
+    limit, _, worse = _level(options)
+    wanted = (UP, DOWN) if options["also_recovery"] else (worse,)
+    return [
+        Firing(
+            int(as_of[crossing.at]),
+            {
+                "metric": options["metric"],
+                "window": options["window"],
+                "state": "breached" if crossing.side == worse else "recovered",
+                "unit": "ratio" if METRICS[options["metric"]].unit == RATIO else "fraction",
+                "limit": limit,
+                "value": float(values[crossing.at]),
+                "previous_value": float(values[crossing.before]),
+                **crossing_fields(crossing, as_of),
+            },
+        )
+        for crossing in crossed(history, as_of, _sides(values, options), options, wanted)
+    ]
+
+
+def holds(history: History, options: Options) -> States:
+    """Whether the limit is breached."""
+    values = history.column(_column(options))
+    return holding(history, values, _sides(observed(history.as_of, values)[1], options), options, _level(options)[2])
+
+
+def watch(options: Options) -> tuple[Watch]:
+    """The limit, for screening."""
+    limit, band, worse = _level(options)
+    tells = (UP, DOWN) if options["also_recovery"] else (worse,)
+    return (watch_level(_column(options), limit, band, options, below=worse == DOWN, tells=tells),)
+
+
+def _said(event: Mapping[str, Any], name: str, digits: int) -> str:
+    """A value in the unit that people say."""
+    risk = METRICS[event["metric"]]
+    if risk.unit == RATIO:
+        return f"{event[name]:.2f}" if digits else f"{event[name]:g}"
+    people = event[name] / float(SCALE[risk.unit]) + 0.0
+    return f"{people:.{digits}f} %" if digits else f"{people:g} %"
+
+
+def summary(event: Mapping[str, Any]) -> str:
+    """One sentence."""
+    days = "" if event["window"] == PUBLISHED else f"{event['window'].removesuffix('d')}-day "
+    breached = event["state"] == "breached"
+    verb = "became worse than" if breached else "came back within"
+    previous, now, limit = (_said(event, name, digits) for name, digits in (("previous_value", 1), ("value", 1), ("limit", 0)))
+    return (
+        f"{event['subject_name']}'s {days}{METRICS[event['metric']].words} {verb} {limit}: "
+        f"{previous} → {now} on {day_and_month(event['as_of'])}."
+    )
+
+
+_TIME = "2021-05-19T00:00:00Z"
+_EXAMPLE = {
+    "metric": "value_at_risk",
+    "window": "90d",
+    "state": "breached",
+    "unit": "fraction",
+    "limit": -0.06,
+    "value": -0.0634,
+    "previous_value": -0.0588,
+    "direction": "down",
+    "crossed_at": "2021-05-19T00:00:00Z",
+    "suppressed_count": 0,
+}
+
+
+def _metric(name: str, *values: float | None) -> list[tuple[float, Any]]:
+    return [(day, {name: value}) for day, value in enumerate(values)]
+
+
+TRIGGER = Trigger(
+    key="risk_threshold",
+    noun="Risk Limit Breach",
+    label="New Risk Limit Breach",
+    description="Triggers when a token's volatility, value at risk, drawdown or another risk metric becomes worse than a limit.",
+    semantics=1,
+    subject="token",
+    options=RiskOptions,
+    payload=RiskPayload,
+    sources=sources,
+    lookback=lookback,
+    scan=scan,
+    holds=holds,
+    watch=watch,
+    summary=summary,
+    sample=sample(
+        "risk_threshold",
+        "New Risk Limit Breach",
+        ("token:3375", 3375, "Bitcoin", "BTC"),
+        _EXAMPLE,
+        summary({**_EXAMPLE, "subject_name": "Bitcoin", "as_of": _TIME}),
+        _TIME,
+    ),
+    fires=(
+        Case(
+            "the value at risk becomes worse than 5 %",
+            {},
+            [(0, -0.04), (1, -0.047), (2, -0.05)],
+            {2: {"state": "breached", "limit": -0.05, "value": -0.05, "previous_value": -0.047, "direction": "down"}},
+        ),
+        Case(
+            "volatility rises to its limit",
+            {"metric": "volatility", "limit": 29},
+            _metric("volatility", 0.26, 0.28, 0.29),
+            {2: {"limit": 0.29, "direction": "up", "unit": "fraction"}},
+        ),
+        Case(
+            "a drawdown and its recovery",
+            {"metric": "drawdown", "limit": 20, "also_recovery": True},
+            _metric("drawdown", -0.1, -0.25, -0.198, -0.195),
+            {1: {"state": "breached"}, 3: {"state": "recovered", "value": -0.195}},
+        ),
+        Case(
+            "a Sortino ratio is worse the lower it is",
+            {"metric": "sortino", "limit": 0.5},
+            _metric("sortino", 0.9, 0.52, 0.5),
+            {2: {"unit": "ratio", "limit": 0.5}},
+        ),
+        Case("beta is worse the higher it is", {"metric": "beta"}, _metric("beta", 1.2, 1.6), {1: {"limit": 1.5, "value": 1.6}}),
+        Case(
+            "the published maximum drawdown",
+            {"metric": "max_drawdown", "window": "published", "limit": 75},
+            _metric("max_drawdown", -0.7, -0.77),
+            {1: {"window": "published"}},
+        ),
+        Case(
+            "what is only published",
+            {"metric": "tail_ratio", "window": "published"},
+            _metric("tail_ratio", 1.2, 0.95),
+            {1: {"metric": "tail_ratio"}},
+        ),
+        Case(
+            "a second reading confirms it",
+            {"min_observations": 2},
+            [(0, -0.04), (1, -0.06), (2, -0.07)],
+            {2: {"crossed_at": "1970-01-02T00:00:00Z"}},
+        ),
+    ),
+    silent=(
+        Case("the first reading", {}, [(0, -0.2)]),
+        Case("it trembles within the band", {}, [(0, -0.051), (1, -0.049), (2, -0.051), (3, -0.046), (4, -0.05)]),
+        Case("a recovery that is not asked for", {}, [(0, -0.06), (1, -0.03)]),
+        Case("it gets better", {"metric": "sortino", "limit": 0.5}, _metric("sortino", 0.6, 2.0)),
+        Case("only another metric", {"metric": "volatility"}, [(0, {"volatility": 0.5}), (1, {"volatility": 0.5, "beta": 9})]),
+        Case("nulls", {}, [(0, -0.04), (1, None), (2, None)]),
+        Case("too long a silence lies between", {}, [(0, -0.03), (4, -0.08)]),
+    ),
+)
