@@ -6,6 +6,7 @@ lose, and a shorter history that still holds the look back gives the same answer
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,13 +65,17 @@ def level_sides(values: Floats, level: float, hysteresis: float, *, below: bool 
     Above is entered at x ≥ level and left at x ≤ level - hysteresis; for `below`, below is entered at x ≤ level and left
     at x ≥ level + hysteresis. Equality belongs to the side that is entered.
     """
+    upper, lower = thresholds(level, hysteresis, below=below)
+    return np.where(values >= upper, 1, np.where(values <= lower, -1, 0)).astype(np.int8)
+
+
+def thresholds(level: float, hysteresis: float, *, below: bool = False) -> tuple[float, float]:
+    """The values at which the upper and the lower side of a level are entered; without a band they are neighbours."""
     # in decimals: 0.3 - 0.1 leaves at 0.2, not a hair below it
     band = Decimal(repr(hysteresis))
     if below:
-        back = float(Decimal(repr(level)) + band)
-        return np.where(values <= level, -1, np.where(values >= back, 1, 0)).astype(np.int8)
-    back = float(Decimal(repr(level)) - band)
-    return np.where(values >= level, 1, np.where(values <= back, -1, 0)).astype(np.int8)
+        return max(float(Decimal(repr(level)) + band), math.nextafter(level, math.inf)), level
+    return level, min(float(Decimal(repr(level)) - band), math.nextafter(level, -math.inf))
 
 
 def _runs(as_of: Ints, sides: Sides, cadence: int, observations: int, duration: int) -> list[Run]:

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from integration.domain.catalogue import MARKET, Batch, Derivation, Panel, Source
 from integration.domain.retry import DAY
-from integration.service.evaluate import Catalogue, active, polled
-from integration.store.queries import readings, rules, subjects
+from integration.service.evaluate import Catalogue, polled
+from integration.store.queries import readings, subjects
 
 #: Of a subject that a derived source said nothing of yet, so much past is computed (ms).
 PAST = 400 * DAY
@@ -26,10 +26,9 @@ class Changed:
     times: Sequence[int]
 
 
-def wanted(connection: Connection, catalogue: Catalogue, now: int) -> set[str]:
-    """The derived sources that a live rule reads."""
-    live = [rule for row in rules.live_rules(connection, now) if (rule := active(catalogue, row))]
-    names = {name.partition("@")[0] for rule in live for name in rule.inputs}
+def wanted(catalogue: Catalogue, read: Iterable[str]) -> set[str]:
+    """The derived sources among those that rules read, and what these are derived from in turn."""
+    names = set(read)
     while True:
         more = {
             each.source for name in names if (how := catalogue.sources[name].derivation) is not None for each in how.inputs
@@ -40,14 +39,13 @@ def wanted(connection: Connection, catalogue: Catalogue, now: int) -> set[str]:
 
 
 def derive(
-    connection: Connection, catalogue: Catalogue, base: Source, changed: Changed, *, now: int, whole: bool = True
+    connection: Connection, catalogue: Catalogue, base: Source, changed: Changed, *, want: set[str], now: int, whole: bool = True
 ) -> Iterator[tuple[Source, list[str], int]]:
     """Compute and store what follows from new readings: (source, subjects with new live readings, their oldest as_of) each.
 
     A derived reading is known when the reading it is computed at was; where it changes later, from then on. The caller
-    holds the event lock. `whole` false leaves out what looks at all subjects at once.
+    holds the event lock. `want` are the derived sources to compute; `whole` false leaves out what looks at all subjects at once.
     """
-    want = wanted(connection, catalogue, now)
     waiting = [(base, changed)]
     while waiting:
         source, fresh = waiting.pop(0)

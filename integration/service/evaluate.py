@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,12 +12,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import MARKET, Source, SubjectRow, Trigger, split_source
-from integration.domain.history import Epoch, Log, Told, epochs, join, max_gap, tell
+from integration.domain.catalogue import MARKET, Source, SubjectRow, Trigger, split_source, told_by
+from integration.domain.history import Epoch, Log, Told, join, max_gap
 from integration.domain.ids import event_id
 from integration.domain.scope import Facts, Scope
+from integration.domain.screen import Condition
 from integration.service.compose import compose, snapshots
-from integration.store.queries import deliveries, events, readings, rules, subjects
+from integration.store.queries import events, readings, subjects
 
 #: The source of market cap ranks.
 RANKS = "top_market_cap"
@@ -53,13 +53,18 @@ class ActiveRule:
         """Its clock: the source at whose as_of it is evaluated."""
         return catalogue.sources[split_source(self.inputs[0])[0]]
 
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What must happen to its clock's metrics before it can fire; none where that cannot be said."""
+        return () if self.trigger.watch is None else self.trigger.watch(self.options)
+
     def lookback(self, source: Source) -> int:
         """How far back its firings look, in ms."""
         return self.trigger.lookback(self.options).total(max_gap(source.cadence))
 
-    def told(self, stretches: Iterable[Epoch]) -> list[Told]:
-        """Its firings over a log's epochs, as they would have been told live."""
-        return tell(stretches, lambda history: self.trigger.scan(history, self.options))
+    def told(self, log: Log, stretches: Iterable[Epoch] | None = None) -> list[Told]:
+        """Its firings over a log, as they would have been told live; `stretches` are the log's epochs if it was split before."""
+        return told_by(self.trigger, self.options, log, stretches)
 
 
 Found: TypeAlias = tuple[ActiveRule, str, Told]
@@ -151,84 +156,6 @@ def _log(subject: str, metrics: tuple[str, ...], cadence: int, rows: Sequence[An
 def facts_of(row: SubjectRow) -> Facts:
     """What scopes see of a subject."""
     return Facts(row.subject, frozenset(row.categories), frozenset(row.exchanges), row.market_rank)
-
-
-def evaluate(
-    connection: Connection, catalogue: Catalogue, source: Source, names: Sequence[str], *, oldest: int, now: int, due: int
-) -> tuple[int, int]:
-    """Evaluate every live rule of a source's readings that became known at `now` (ms): (new events, deliveries owed).
-
-    `names` are the subjects with new readings, `oldest` their oldest new as_of; deliveries come due at `due`. The caller
-    holds the event lock, has stored the readings in this transaction, and commits all of it together.
-    """
-    ready = [rule for row in rules.live_rules(connection, now) if (rule := active(catalogue, row))]
-    ready = [rule for rule in ready if rule.source(catalogue).key == source.key]
-    if not ready or not names:
-        return 0, 0
-    audience = Audience(connection, [rule.id for rule in ready], names, now)
-    since = oldest - max(rule.lookback(source) for rule in ready)
-    by_inputs: dict[tuple[str, ...], list[ActiveRule]] = defaultdict(list)
-    for rule in ready:
-        by_inputs[rule.inputs].append(rule)
-    found: list[Found] = []
-    asked = sorted(audience.asked)
-    for start in range(0, len(asked), AT_ONCE):
-        shelf = Shelf(connection, catalogue.sources, asked[start : start + AT_ONCE], since)
-        for inputs, alike in by_inputs.items():
-            for log in shelf.logs(inputs):
-                stretches = list(epochs(log))
-                for rule in alike:
-                    if audience.asks(rule.id, log.subject):
-                        found += [(rule, log.subject, told) for told in rule.told(stretches) if told.known_at == now]
-    numbered = store_events(connection, catalogue, identified(found), now=now)
-    return len(numbered), audience.tell(connection, numbered, due)
-
-
-class Audience:
-    """Who wants a rule's events about which of some subjects, as they are now: categories, ranks and all."""
-
-    def __init__(self, connection: Connection, rule_ids: Sequence[str], names: Sequence[str], now: int) -> None:
-        known = subjects.load(connection, names)
-        facts = [facts_of(known.get(name) or unnamed(name)) for name in names]
-        within: dict[str, frozenset[str]] = {}  # many want the same scope: each is looked at once
-        self._subscriptions: dict[str, list[tuple[rules.Wish, frozenset[str]]]] = defaultdict(list)
-        self._feeds: dict[str, list[tuple[rules.Wish, frozenset[str]]]] = defaultdict(list)
-        wanting, feeding = rules.wishes(connection, now, rule_ids)
-        for wishes, by_rule in ((wanting, self._subscriptions), (feeding, self._feeds)):
-            for wish in wishes:
-                if wish.scope not in within:
-                    scope = Scope.parse(wish.scope)
-                    within[wish.scope] = frozenset(fact.subject for fact in facts if scope.holds(fact))
-                by_rule[wish.rule_id].append((wish, within[wish.scope]))
-        self._asked: dict[str, set[str]] = defaultdict(set)
-        for by_rule in (self._subscriptions, self._feeds):
-            for rule_id, entries in by_rule.items():
-                self._asked[rule_id].update(*{held for _, held in entries})
-
-    @property
-    def asked(self) -> set[str]:
-        """The subjects that anyone wants any of the rules of."""
-        return set().union(*self._asked.values())
-
-    def asks(self, rule_id: str, subject: str) -> bool:
-        """Whether anyone wants this rule's events about this subject."""
-        return subject in self._asked[rule_id]
-
-    def tell(self, connection: Connection, numbered: Sequence[tuple[int, str, str]], due: int) -> int:
-        """Put new events into the feeds and owe them to the subscriptions that want them; how many are owed.
-
-        Whoever is seen here was there before these readings were: that is what "from the next reading on" means.
-        """
-        items = [(w.id, seq) for seq, rule, subject in numbered for w, held in self._feeds[rule] if subject in held]
-        owed = [
-            (seq, wish.id, wish.destination_id)
-            for seq, rule, subject in numbered
-            for wish, held in self._subscriptions[rule]
-            if subject in held
-        ]
-        rules.add_feed_items(connection, items)
-        deliveries.insert_deliveries(connection, owed, due)
-        return len(owed)
 
 
 def unnamed(subject: str) -> SubjectRow:

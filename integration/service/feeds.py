@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from integration.domain.catalogue import Source
 from integration.domain.errors import NotFound, TooMany
-from integration.domain.history import epochs
 from integration.domain.ids import feed_id
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
@@ -104,7 +103,7 @@ def fill(gradewire: Gradewire, connection: Connection, identity: str, rule: Acti
     found = [
         (rule, log.subject, told)
         for log in logs(connection, catalogue, rule.inputs, since=since, names=_within(connection, source, scope))
-        for told in rule.told(epochs(log))
+        for told in rule.told(log)
         if told.firing.as_of >= oldest
     ]
     newest = identified(sorted(found, key=lambda f: f[2].firing.as_of)[-FILL_EVENTS:])

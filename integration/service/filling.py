@@ -106,6 +106,7 @@ def _note(gradewire: Gradewire, source: Source, names: Sequence[str], since: int
 def _derive(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, since: int, until: int) -> None:
     """Compute what follows from the past, a few subjects at a time: nothing of it is told."""
     with gradewire.database.read() as connection:
+        want = wanted(gradewire.catalogue, gradewire.asked.sources(connection))
         stored = readings.settled(connection, source.key, since=since, until=until, subjects=subjects)
     names, times = sorted({row[0] for row in stored}), sorted({row[1] for row in stored})
     for start in range(0, len(names), AT_ONCE):
@@ -114,7 +115,7 @@ def _derive(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None
             now = max(gradewire.now(), readings.newest_known_at(connection) + 1)
             last = start + AT_ONCE >= len(names)
             changed = Changed(names[start : start + AT_ONCE], times)
-            for _ in derive(connection, gradewire.catalogue, source, changed, now=now, whole=last):
+            for _ in derive(connection, gradewire.catalogue, source, changed, want=want, now=now, whole=last):
                 pass
 
 
@@ -138,7 +139,7 @@ def _underived(gradewire: Gradewire) -> Iterator[tuple[Source, None, int, int]]:
     """The past of polled sources that something newly wanted is derived from."""
     catalogue = gradewire.catalogue
     with gradewire.database.read() as connection:
-        want = wanted(connection, catalogue, gradewire.now())
+        want = wanted(catalogue, gradewire.asked.sources(connection))
         silent = [key for key in sorted(want) if readings.newest_as_of(connection, key) is None]
         bases = dict.fromkeys(base for key in silent for base in polled(catalogue, key))
         newest = {base: as_of for base in bases if (as_of := readings.newest_as_of(connection, base)) is not None}
@@ -172,7 +173,7 @@ def _due(gradewire: Gradewire) -> Iterator[tuple[Source, list[str] | None, int, 
     """(source, subjects, since, until) of every past that is needed and was not asked for."""
     catalogue = gradewire.catalogue
     with gradewire.database.read() as connection:
-        needed = needed_past(catalogue, wanted(connection, catalogue, gradewire.now()))
+        needed = needed_past(catalogue, wanted(catalogue, gradewire.asked.sources(connection)))
     for key, days in needed.items():
         source = catalogue.sources[key]
         if not source.ranged or not days:

@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import Batch, Source, SubjectRow
 from integration.domain.errors import BudgetSpent, UpstreamError
 from integration.domain.retry import DAY, MINUTE
-from integration.service.deriving import Changed, derive
-from integration.service.evaluate import evaluate
+from integration.service.deriving import Changed, derive, wanted
+from integration.service.tick import New, evaluate
 from integration.service.wanting import ALL, selections
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, polls, readings, subjects
@@ -116,11 +116,13 @@ def _commit(
             return Observed(source.key, selection, slot, "partial", rows, error=error)
         _keep_names(connection, fetched.names, now)
         names, oldest = store_batch(connection, source, fetched.batch, poll_id, now=now)
-        found, owed = evaluate(connection, gradewire.catalogue, source, names, oldest=oldest, now=now, due=wall)
+        found, owed = evaluate(connection, gradewire.catalogue, gradewire.asked, New(source, names, oldest, now), due=wall)
         times = sorted({int(time) for time in fetched.batch.as_of.tolist() if time >= oldest})
         changed = Changed(names, times if names else [])
-        for derived, its_names, its_oldest in derive(connection, gradewire.catalogue, source, changed, now=now):
-            more = evaluate(connection, gradewire.catalogue, derived, its_names, oldest=its_oldest, now=now, due=wall)
+        want = wanted(gradewire.catalogue, gradewire.asked.sources(connection))
+        for derived, its_names, its_oldest in derive(connection, gradewire.catalogue, source, changed, want=want, now=now):
+            new = New(derived, its_names, its_oldest, now)
+            more = evaluate(connection, gradewire.catalogue, gradewire.asked, new, due=wall)
             found, owed = found + more[0], owed + more[1]
         polls.settle(connection, poll_id, lease, "done", now=now, rows=rows, events=found)
     return Observed(source.key, selection, slot, "done", rows, found, owed)

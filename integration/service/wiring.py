@@ -17,6 +17,7 @@ from integration.domain.catalogue import Channel
 from integration.domain.clock import MarketClock
 from integration.domain.errors import Conflict, Misconfigured
 from integration.domain.retry import DAY, MINUTE
+from integration.service.asked import Asked
 from integration.service.evaluate import Catalogue
 from integration.store import migrate
 from integration.store.budget import Budget
@@ -45,6 +46,11 @@ class Gradewire:
     def catalogue(self) -> Catalogue:
         """Triggers and sources."""
         return Catalogue(triggers.load(), sources.load(), self.settings.sandbox)
+
+    @cached_property
+    def asked(self) -> Asked:
+        """Which rules are asked about which subjects, kept in memory between polls."""
+        return Asked(self.catalogue)
 
     @cached_property
     def channels(self) -> dict[str, Channel]:

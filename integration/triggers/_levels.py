@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 from marshmallow import fields
 
 from integration.domain.catalogue import Lookback, Options, States
-from integration.domain.delta import COUNTED, MEMORY, Crossing, Sides, cool_down, crossings, standing
+from integration.domain.delta import COUNTED, MEMORY, Crossing, Sides, cool_down, crossings, standing, thresholds
 from integration.domain.history import Floats, History, Ints
 from integration.domain.payload import described, iso
+from integration.domain.screen import Watch
 from integration.triggers._options import cooldown, held_for
 
 UP, DOWN = 1, -1
@@ -98,6 +99,12 @@ def holding(history: History, values: Floats, sides: Sides, options: Options, si
     states = np.full(len(values), -1, dtype=np.int8)
     states[known] = np.where(counted == 0, -1, counted == side)
     return states
+
+
+def watch_level(metric: str, level: float, hysteresis: float, options: Options, *, below: bool, tells: Sequence[int]) -> Watch:
+    """What a rule over a level watches, for screening: see `domain.delta.level_sides` for the two thresholds."""
+    upper, lower = thresholds(level, hysteresis, below=below)
+    return Watch(metric, upper, lower, tuple(tells), options["min_observations"], cooldown(options))
 
 
 # -- payload fields --------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from integration.domain.catalogue import Case, Lookback, Options, States, Trigge
 from integration.domain.delta import level_sides, observed
 from integration.domain.history import Firing, Floats, History
 from integration.domain.payload import EventPayload, day_and_month, described, sample
+from integration.domain.screen import Watch
 from integration.triggers._levels import (
     DOWN,
     UP,
@@ -27,6 +28,7 @@ from integration.triggers._levels import (
     holding,
     level_lookback,
     suppressed_field,
+    watch_level,
 )
 from integration.triggers._options import TriggerOptions, band, direction, filled_band, window
 
@@ -117,6 +119,13 @@ def holds(history: History, options: Options) -> States:
     return holding(history, values, sides, options, DOWN if below else UP)
 
 
+def watch(options: Options) -> tuple[Watch]:
+    """The level, for screening."""
+    metric, below = "sharpe_over_btc" if options["relative_to_btc"] else METRIC, options["direction"] == "down"
+    tells = WANTED[options["direction"]]
+    return (watch_level(metric, options["level"], options["hysteresis"], options, below=below, tells=tells),)
+
+
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     verb = "rose above" if event["direction"] == "up" else "fell below"
@@ -155,6 +164,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    watch=watch,
     summary=summary,
     sample=sample(
         "sharpe_threshold",

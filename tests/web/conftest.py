@@ -18,8 +18,8 @@ from integration.config import load
 from integration.domain.catalogue import Batch, SubjectRow
 from integration.domain.retry import DAY
 from integration.service import accounts
-from integration.service.evaluate import evaluate
 from integration.service.observe import store_batch
+from integration.service.tick import New, evaluate
 from integration.service.wiring import Gradewire
 from integration.store.database import Database
 from integration.store.queries import events, subjects
@@ -85,7 +85,8 @@ class Market:
         with self.gradewire.database.write() as connection:
             events.lock(connection)
             names, oldest = store_batch(connection, source, batch, None, now=self.wall())
-            evaluate(connection, self.gradewire.catalogue, source, names, oldest=oldest, now=self.wall(), due=self.wall())
+            new = New(source, names, oldest, self.wall())
+            evaluate(connection, self.gradewire.catalogue, self.gradewire.asked, new, due=self.wall())
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, literal_column, select, text, update
 
-from integration.store.queries._dialect import array
+from integration.store.queries._dialect import array, insert
 from integration.store.tables import attempt, delivery, destination, event, subscription
 
-PENDING, DELIVERED, DEAD = 0, 1, 2
+PENDING, DELIVERED, DEAD, SHADOW = 0, 1, 2, 3
 #: Spelled as the partial index spells it: with a parameter, PostgreSQL would not use that index.
 IS_PENDING = delivery.c.state == literal_column("0")
-STATES = {PENDING: "pending", DELIVERED: "delivered", DEAD: "dead"}
+STATES = {PENDING: "pending", DELIVERED: "delivered", DEAD: "dead", SHADOW: "shadow"}
 
 _OWE_SQLITE = """
     INSERT INTO delivery (event_seq, subscription_id, destination_id, next_attempt_at, created_at) VALUES (?, ?, ?, ?, ?)
@@ -38,6 +38,17 @@ def insert_deliveries(connection: Connection, owed: Sequence[tuple[int, str, str
         events, subscriptions, destinations = map(array, zip(*owed, strict=True))
         given = {"now": now, "events": events, "subscriptions": subscriptions, "destinations": destinations}
         connection.execute(_OWE_POSTGRESQL, given)
+
+
+def record_shadows(connection: Connection, recorded: Sequence[tuple[int, str, str]], now: int) -> None:
+    """Note what shadow subscriptions would have been sent: (event seq, subscription id, destination id) each; never sent."""
+    rows = [
+        {"event_seq": seq, "subscription_id": subscription_id, "destination_id": destination_id, "state": SHADOW}
+        for seq, subscription_id, destination_id in recorded
+    ]
+    when = {"next_attempt_at": now, "created_at": now, "done_at": now, "reason": "shadow"}
+    if rows:
+        connection.execute(insert(connection, delivery).on_conflict_do_nothing(), [{**row, **when} for row in rows])
 
 
 def retry_one(connection: Connection, account_id: str, delivery_id: int, now: int) -> bool:

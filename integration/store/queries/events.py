@@ -50,6 +50,15 @@ def known(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
+def payloads(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """The JSON texts of those ids that are stored."""
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), 500):
+        query = select(event.c.id, event.c.payload).where(event.c.id.in_(ids[start : start + 500]))
+        found |= {row[0]: row[1] for row in connection.execute(query)}
+    return found
+
+
 def one(connection: Connection, identity: str) -> Any | None:
     """An event by id."""
     return connection.execute(select(event).where(event.c.id == identity)).first()

@@ -110,16 +110,17 @@ def at_the_time(connection: Connection, source: str, asked: Sequence[tuple[str, 
 
     It is not dated after that as_of and was known by that known_at; what was filled in later counts as known at its as_of.
     """
-    c, place = reading.c, column("place", Integer)
-    names = (place, column("subject", Text), column("as_of", BigInteger), column("known_at", BigInteger))
+    c, e = reading.c, reading.alias("earlier").c
+    names = (column("place", Integer), column("subject", Text), column("as_of", BigInteger), column("known_at", BigInteger))
     found: dict[int, tuple[int, bytes]] = {}
     for start in range(0, len(asked), 500):
-        rows = [(at, *asked[at]) for at in range(start, min(start + 500, len(asked)))]
-        ask = values(*names, name="asked").data(rows).alias("asked")
-        known = or_(c.known_at <= ask.c.known_at, c.origin == "reconstructed")
-        newest = select(func.max(c.as_of)).where(c.source == source, c.subject == ask.c.subject, c.as_of <= ask.c.as_of, known)
-        there = and_(c.source == source, c.subject == ask.c.subject, c.as_of == newest.scalar_subquery(), known)
+        rows = [(place, *asked[place]) for place in range(start, min(start + 500, len(asked)))]
+        ask = values(*names, name="asked").data(rows).cte("asked")
+        newest = select(func.max(e.as_of)).where(e.source == source, e.subject == ask.c.subject, e.as_of <= ask.c.as_of)
+        newest = newest.where(or_(e.known_at <= ask.c.known_at, e.origin == "reconstructed"))
+        there = and_(c.source == source, c.subject == ask.c.subject, c.as_of == newest.correlate(ask).scalar_subquery())
         query = select(ask.c.place, c.as_of, c["values"]).join_from(ask, reading, there).order_by(c.version)
+        query = query.where(or_(c.known_at <= ask.c.known_at, c.origin == "reconstructed"))
         found |= {row[0]: (row[1], bytes(row[2])) for row in connection.execute(query)}
     return found
 
@@ -150,6 +151,14 @@ def provenance(connection: Connection, source: str, times: Iterable[int]) -> dic
         if whole is None or (origin == "live", known_at) > (whole[1] == "live", whole[0]):
             found["market", as_of] = (known_at, origin, poll_id)
     return found
+
+
+def recent(connection: Connection, source: str, *, since: int, subjects: Sequence[str]) -> Sequence[Any]:
+    """Rows of (subject, as_of, version, known_at, values) since an as_of, in that order; without what was filled in later."""
+    c = reading.c
+    query = select(c.subject, c.as_of, c.version, c.known_at, c["values"])
+    query = query.where(c.source == source, c.subject.in_(subjects), c.as_of >= since, c.origin != "reconstructed")
+    return connection.execute(query.order_by(c.subject, c.as_of, c.version)).all()
 
 
 def latest(connection: Connection, source: str, subjects: Sequence[str]) -> dict[str, tuple[int, bytes]]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, exists, func, or_, select
 
+from integration.store.queries import revisions
 from integration.store.queries._dialect import insert
 from integration.store.tables import destination, event, feed, feed_item, feed_reader, rule, subscription
 
@@ -15,12 +16,16 @@ FEED_SLEEPS_AFTER = 30 * 86_400_000
 
 
 class Wish(NamedTuple):
-    """Someone wants a rule within a scope: a subscription (with its destination) or a feed."""
+    """Someone wants a rule within a scope: a subscription (with its destination) or a feed.
+
+    What a `shadow` would have been sent is only recorded.
+    """
 
     id: str
     rule_id: str
     scope: str
     destination_id: str = ""
+    shadow: bool = False
 
 
 def ensure(connection: Connection, identity: str, trigger: str, semantics: int, options: str, now: int) -> None:
@@ -49,9 +54,9 @@ def wishes(connection: Connection, now: int, rules: Sequence[str] | None = None)
     """(subscriptions to deliver to, feeds to fill) of some rules, or of all. Paused subscriptions get no deliveries."""
     s = subscription.c
     subscriptions = (
-        select(s.id, s.rule_id, s.scope, s.destination_id)
+        select(s.id, s.rule_id, s.scope, s.destination_id, s.status == "shadow")
         .join(destination, destination.c.id == s.destination_id)
-        .where(s.status == "active")
+        .where(or_(s.status == "active", s.status == "shadow"))
     )
     feeds = select(feed.c.id, feed.c.rule_id, feed.c.scope).where(_awake(now))
     if rules is not None:
@@ -106,10 +111,10 @@ def note_reader(connection: Connection, account_id: str, feed_id: str, now: int)
 def restart_feed(connection: Connection, identity: str, rule_id: str, scope: str, now: int) -> None:
     """A new feed, or one that slept, empty."""
     connection.execute(delete(feed_item).where(feed_item.c.feed_id == identity))
-    statement = insert(connection, feed).values(id=identity, rule_id=rule_id, scope=scope, created_at=now)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=[feed.c.id], set_={"created_at": statement.excluded.created_at})
-    )
+    values = {"id": identity, "rule_id": rule_id, "scope": scope, "created_at": now, "revision": revisions.bump(connection)}
+    statement = insert(connection, feed).values(**values)
+    anew = {name: statement.excluded[name] for name in ("created_at", "revision")}
+    connection.execute(statement.on_conflict_do_update(index_elements=[feed.c.id], set_=anew))
 
 
 def add_feed_items(connection: Connection, pairs: Sequence[tuple[str, int]]) -> None:

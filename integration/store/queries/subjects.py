@@ -69,6 +69,18 @@ def _row(row: Any) -> SubjectRow:
     return SubjectRow(row.subject, row.kind, row.name, row.symbol, *lists, row.market_rank)
 
 
+def facts(connection: Connection, names: Sequence[str]) -> dict[str, tuple[str, str, int | None]]:
+    """(categories, exchanges, market rank) of subjects, the lists as they are stored: see `slug_set`."""
+    c = subject.c
+    query = select(c.subject, c.categories, c.exchanges, c.market_rank).where(c.subject.in_(names))
+    return {row[0]: (row[1], row[2], row[3]) for row in connection.execute(query)}
+
+
+def slug_set(text: str) -> frozenset[str]:
+    """A stored list."""
+    return frozenset(json.loads(text))
+
+
 def search(connection: Connection, kind: str, text: str, *, limit: int, offset: int) -> list[SubjectRow]:
     """Subjects of a kind whose name or symbol contains a text, the exact symbol first, then by market rank and name."""
     query = select(subject).where(subject.c.kind == kind)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select, update
 
+from integration.store.queries import revisions
 from integration.store.tables import delivery, destination, rule, subscription
 
 
@@ -41,7 +42,7 @@ def drop_destination(connection: Connection, identity: str) -> None:
 
 def add(connection: Connection, **values: Any) -> None:
     """A new subscription."""
-    connection.execute(subscription.insert().values(**values))
+    connection.execute(subscription.insert().values(**values, revision=revisions.bump(connection)))
 
 
 def _with_rule() -> Select[Any]:
@@ -72,7 +73,8 @@ def subscription_of(connection: Connection, account_id: str, identity: str) -> A
 
 def change(connection: Connection, identity: str, **values: Any) -> None:
     """Change a subscription's columns."""
-    connection.execute(update(subscription).where(subscription.c.id == identity).values(**values))
+    changed = {**values, "revision": revisions.bump(connection)}
+    connection.execute(update(subscription).where(subscription.c.id == identity).values(**changed))
 
 
 def pending_dropped(connection: Connection, subscription_id: str) -> None:

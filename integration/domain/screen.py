@@ -1,0 +1,237 @@
+"""Which rules can fire on which subjects at a poll: a vectorised look that proposes candidates and misses none.
+
+A rule over a level can fire at a reading only if that lies on another side than the reading `observations` before it; one
+over a move only if the move is far enough. Both ask whether a number of the rule (its rung) lies in an interval that the
+readings span. Rungs are sorted within cells (a group of rules × a subject), so that the work follows from the cells and
+from what is found, not from how many rules there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from integration.domain.delta import COUNTED, _runs, observed
+from integration.domain.history import Floats, History, Ints
+
+#: What a move may fall short of its points by, for decimals are binary.
+HAIR = 2e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A level: the upper side is entered at x ≥ `upper`, the lower one at x ≤ `lower`; `tells` are the sides that are told.
+
+    A side counts after `observations` readings; changes within `quiet` ms of another are kept silent.
+    """
+
+    metric: str
+    upper: float
+    lower: float
+    tells: tuple[int, ...]
+    observations: int
+    quiet: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of at least `points` over `window` observations."""
+
+    metric: str
+    points: float
+    window: int
+    quiet: int
+
+
+Condition: TypeAlias = Watch | Move
+#: (up, down or move; metric; how many observations back).
+Group: TypeAlias = tuple[str, str, int]
+Rung: TypeAlias = tuple[Group, float]
+#: (low, high] of each subject.
+Span: TypeAlias = tuple[Floats, Floats]
+
+
+def rungs(condition: Condition) -> list[Rung]:
+    """The numbers of a condition that must lie in an interval for it to fire."""
+    if isinstance(condition, Move):
+        return [(("move", condition.metric, condition.window), condition.points)]
+    sides = {1: ("up", condition.upper), -1: ("down", -condition.lower)}
+    return [((sides[side][0], condition.metric, condition.observations), sides[side][1]) for side in condition.tells]
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The newest readings of some subjects, each subject's own newest last: `values` is subjects × readings × metrics.
+
+    `times` (ms) is subjects × readings, rising; before a subject's first reading values are NaN. `cadence` is in ms.
+    """
+
+    times: Ints
+    metrics: tuple[str, ...]
+    values: Floats
+    cadence: int
+
+    def interval(self, group: Group) -> Span:
+        """(low, high] of each subject: rungs in it can fire now. NaN where none can. What is not seen is thought possible."""
+        kind, metric, back = group
+        column = self.values[:, :, self.metrics.index(metric)]
+        column = np.where(np.isfinite(column), column, np.nan)
+        now = column[:, -1]
+        before, unsure = self._back(column, back)
+        if kind == "move":
+            with np.errstate(over="ignore"):
+                far = np.where(unsure, np.inf, np.abs(now - before) + HAIR)
+            return np.where(np.isnan(now), np.nan, -np.inf), far
+        sign = 1.0 if kind == "up" else -1.0
+        low = np.where(unsure, -np.inf, sign * before)
+        return np.where(np.isnan(now), np.nan, low), sign * now
+
+    def _back(self, column: Floats, count: int) -> tuple[Floats, Any]:
+        """The value so many observations before the newest; and where it is not seen or a silence lies between."""
+        if count >= column.shape[1]:
+            return np.full(len(column), np.nan), np.ones(len(column), dtype=bool)
+        there = np.isfinite(column)
+        order = np.argsort(there, axis=1, kind="stable")[:, -1 - count :]  # observations move to the end, in their order
+        before = np.take_along_axis(column, order[:, :1], axis=1)[:, 0]
+        unsure = np.isnan(before)
+        if count > 1:
+            apart = np.rint(np.diff(np.take_along_axis(self.times, order, axis=1), axis=1) / self.cadence)
+            unsure |= (apart > 2).any(axis=1)
+        return before, unsure
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """(rule, subject) positions, as two arrays."""
+
+    rules: Ints
+    subjects: Ints
+
+
+class Screen:
+    """Rules with rungs, asked about single subjects (`named`) or about all of them (`broad`).
+
+    Positions of rules and subjects are the caller's; `conditions` gives each rule's.
+    """
+
+    def __init__(self, conditions: Mapping[int, Sequence[Condition]], subjects: int, named: Pairs, broad: Sequence[int]) -> None:
+        self._subjects = subjects
+        listed = [(rule, group, rung) for rule, each in conditions.items() for one in each for group, rung in rungs(one)]
+        self.groups: list[Group] = sorted({group for _, group, _ in listed})
+        place = {group: at for at, group in enumerate(self.groups)}
+        self._rule = np.fromiter((rule for rule, _, _ in listed), dtype=np.int64, count=len(listed))
+        self._group = np.fromiter((place[group] for _, group, _ in listed), dtype=np.int64, count=len(listed))
+        self._rung = np.fromiter((rung for _, _, rung in listed), dtype=np.float64, count=len(listed))
+        self._steps = np.unique(self._rung)
+        self._name(named)
+        self._broaden(np.asarray(sorted(broad), dtype=np.int64))
+
+    @property
+    def depth(self) -> int:
+        """How many observations before the newest are looked at."""
+        return max((back for _, _, back in self.groups), default=0)
+
+    def _name(self, named: Pairs) -> None:
+        """Entries of single subjects, sorted by cell and rung."""
+        order = np.argsort(self._rule, kind="stable")
+        starts = np.searchsorted(self._rule[order], named.rules, side="left")
+        counts = np.searchsorted(self._rule[order], named.rules, side="right") - starts
+        entry = order[ranges(starts, counts)]
+        subject = np.repeat(named.subjects, counts)
+        cell = self._group[entry] * self._subjects + subject
+        width = len(self._steps) + 1
+        key = cell * width + np.searchsorted(self._steps, self._rung[entry])
+        sort = np.argsort(key, kind="stable")
+        self._key, self._entry = key[sort], entry[sort].astype(np.int32)
+        cells = len(self.groups) * self._subjects
+        self._lowest, self._highest = np.full(cells, np.inf), np.full(cells, -np.inf)
+        there, first = np.unique(cell[sort], return_index=True)
+        last = np.concatenate((first[1:], [len(sort)])) - 1
+        if len(there):
+            self._lowest[there] = self._rung[self._entry[first]]
+            self._highest[there] = self._rung[self._entry[last]]
+
+    def _broaden(self, broad: Ints) -> None:
+        """Entries about all subjects, sorted by rung within each group."""
+        entries = np.flatnonzero(np.isin(self._rule, broad))
+        self._broad = [
+            entries[self._group[entries] == group][np.argsort(self._rung[entries[self._group[entries] == group]])]
+            for group in range(len(self.groups))
+        ]
+
+    def spans(self, recent: Recent) -> list[Span]:
+        """What the newest readings span, for each group of rungs."""
+        return [recent.interval(group) for group in self.groups]
+
+    def named(self, spans: Sequence[Span], subjects: Ints) -> Pairs:
+        """Every (rule, subject) that can fire, of those asked about single subjects; `subjects` are the rows' positions."""
+        if not len(self._key):
+            return Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+        low, high = np.concatenate([s[0] for s in spans]), np.concatenate([s[1] for s in spans])
+        cells = (np.arange(len(spans))[:, None] * self._subjects + subjects[None, :]).ravel()
+        hit = np.flatnonzero((self._highest[cells] > low) & (self._lowest[cells] <= high))
+        width, hit_cells = len(self._steps) + 1, cells[hit]
+        first = np.searchsorted(self._key, hit_cells * width + np.searchsorted(self._steps, low[hit], side="right"))
+        end = np.searchsorted(self._key, hit_cells * width + np.searchsorted(self._steps, high[hit], side="right"))
+        counts = np.maximum(end - first, 0)
+        whom = np.repeat(hit_cells % self._subjects, counts)
+        return unique(self._rule[self._entry[ranges(first, counts)]], whom, self._subjects)
+
+    def broad(self, spans: Sequence[Span]) -> Pairs:
+        """Every (rule, row) that can fire, of the rules that are asked about all subjects."""
+        found, rows = [], len(spans[0][0]) if spans else 0
+        for entries, (low, high) in zip(self._broad, spans, strict=True):
+            if not len(entries):
+                continue
+            ladder = self._rung[entries]
+            known = np.flatnonzero(~np.isnan(low) & ~np.isnan(high))
+            first = np.searchsorted(ladder, low[known], side="right")
+            counts = np.maximum(np.searchsorted(ladder, high[known], side="right") - first, 0)
+            found.append((self._rule[entries[ranges(first, counts)]], np.repeat(known, counts)))
+        empty = np.empty(0, dtype=np.int64)
+        rules, whom = zip(*found, strict=True) if found else ((empty,), (empty,))
+        return unique(np.concatenate(rules), np.concatenate(whom), max(rows, 1))
+
+
+def unique(rules: Ints, subjects: Ints, width: int) -> Pairs:
+    """Each (rule, subject) once, in order; subjects are below `width`."""
+    packed = np.unique(rules * width + subjects)
+    return Pairs(packed // width, packed % width)
+
+
+
+def ranges(starts: Ints, counts: Ints) -> Ints:
+    """The numbers start, start + 1, … of each range, one range after the other.
+
+    >>> ranges(np.array([5, 0]), np.array([2, 3])).tolist()
+    [5, 6, 0, 1, 2]
+    """
+    before = np.cumsum(counts) - counts
+    return np.repeat(starts - before, counts) + np.arange(counts.sum())
+
+
+def enough(history: History, conditions: Sequence[Condition]) -> bool:
+    """Whether a history that was cut short fires at its last reading just what a longer one would.
+
+    All that influences that firing follows from the side that counted before the silent changes that could be counted, and
+    from those: once a side is confirmed, what lies before it has no say.
+    """
+    if not len(history.as_of):
+        return False
+    for condition in conditions:
+        as_of, values = observed(history.as_of, history.column(condition.metric))
+        head = int(np.searchsorted(as_of, history.as_of[-1] - COUNTED - condition.quiet, side="right"))
+        if isinstance(condition, Move):
+            if head < 2 * condition.window + 2:
+                return False
+            continue
+        sides = np.where(values[:head] >= condition.upper, 1, np.where(values[:head] <= condition.lower, -1, 0)).astype(np.int8)
+        if condition.observations == 1:
+            if not sides.any():
+                return False
+        elif all(run.confirmed is None for run in _runs(as_of[:head], sides, history.cadence, condition.observations, 0)):
+            return False
+    return True
