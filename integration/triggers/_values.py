@@ -18,3 +18,13 @@ def usd(value: float) -> str:
     ('107,420 USD', '0.000012 USD')
     """
     return f"{Decimal(f'{value:.6g}'):,f} USD"
+
+
+def percent(value: float, digits: int | None = 1) -> str:
+    """A fraction as people say it; as many digits as it needs where none are given.
+
+    >>> percent(0.0834), percent(-0.1, None)
+    ('8.3 %', '-10 %')
+    """
+    said = value * 100
+    return f"{round(said, 6):g} %" if digits is None else f"{said:.{digits}f} %"
