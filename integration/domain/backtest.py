@@ -82,17 +82,19 @@ def flaps(marks: Sequence[Mark], days: int) -> list[tuple[Mark, Mark]]:
     return sorted(found, key=lambda pair: (pair[1].as_of, pair[1].subject))
 
 
-def others(options: Mapping[str, Any], cadence: int) -> list[tuple[str, float]]:
+def others(options: Mapping[str, Any], usual_band: float | None, cadence: int) -> list[tuple[str, float]]:
     """Values of `hysteresis` and `cooldown_hours` around the chosen ones, these included, in rising order of each.
 
-    A quiet time shorter than the interval between readings keeps nothing silent: of those only 0 is tried.
+    `usual_band` is what a band left empty is. A quiet time no longer than the interval between readings keeps nothing
+    silent, so one of these stands for all.
     """
     found: list[tuple[str, float]] = []
     band, quiet = options.get("hysteresis"), options.get("cooldown_hours")
     if band is not None:
-        found += [("hysteresis", value) for value in sorted({0.0, *(round(band * share, 6) for share in (0.5, 1, 2, 4))})]
+        around = {round((band or usual_band or 0.0) * share, 6) for share in (0.5, 1, 2, 4)}
+        found += [("hysteresis", value) for value in sorted({band, *around})]
     if quiet is not None:
-        rungs = [rung for rung in QUIET if not rung or rung * HOUR > cadence]
+        rungs = [rung for rung in QUIET if rung * HOUR > cadence or (not rung and quiet * HOUR > cadence)]
         below, above = [rung for rung in rungs if rung < quiet], [rung for rung in rungs if rung > quiet]
         found += [("cooldown_hours", value) for value in (*below[-2:], quiet, *above[:3])]
     return found

@@ -99,7 +99,7 @@ class Past(Shelf):
             return _times(self._rows_of(base, names, since))
         if names == [MARKET]:
             return {MARKET: np.array(past.stored_times(self._connection, base.key, since=since), dtype=np.int64)}
-        return _times(past.stored_days(self._connection, base.key, since=since, subjects=names))
+        return past.stored_days(self._connection, base.key, since=since, subjects=names)
 
     def _panel(self, each: Input, names: Sequence[str] | None, since: int) -> Panel:
         """An input's newest versions, from as many days before as it looks back."""
@@ -120,7 +120,7 @@ def _new_rows(
 ) -> Iterator[Row]:
     """A derived batch as rows: what says nothing, or was said, left out. `known` is by subject, or of a whole time by MARKET."""
     values = np.ascontiguousarray(batch.values, dtype=np.float64) + 0.0
-    says: list[bool] = np.isfinite(values).any(axis=1).tolist()
+    says = np.asarray(np.isfinite(values).any(axis=1)).tolist()
     for at, key in enumerate(zip(batch.subjects, np.asarray(batch.as_of).tolist(), strict=True)):
         if key[0] in wanted and key not in said and (says[at] or batch.texts[at] is not None):
             yield (*key, known[key][0], values[at].tobytes(), batch.texts[at], known[key][1])

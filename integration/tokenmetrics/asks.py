@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from integration.domain.catalogue import Source
+from integration.domain.retry import DAY
 
 Version = Literal["v2", "v3"]
 
@@ -42,6 +43,19 @@ def _windows(start: date, end: date) -> list[tuple[date | None, date | None]]:
     step, days = timedelta(LONGEST_SPAN), (end - start).days + 1
     firsts = (start + step * number for number in range(-(-days // LONGEST_SPAN)))
     return [(first, min(first + step - timedelta(1), end)) for first in firsts]
+
+
+def calls(source: Source, ids: Sequence[int] | None, start: date, end: date, everyone: int) -> int:
+    """How many calls fetching these days takes at most: the pages of each portion, where every subject has every reading.
+
+    `everyone` is how many subjects there are where no ids are named. A last page that is full is followed by an empty one.
+    """
+    a_day, most, total = max(1, DAY // source.cadence), source.max_pages or 1_000_000, 0
+    for ask in asks(source, ids, start, end):
+        days = (ask.end - ask.start).days + 1 if ask.start and ask.end else 1
+        rows = (ask.ids.count(",") + 1 if ask.ids else everyone) * days * a_day
+        total += min(most, rows // PAGE_SIZE + 1) if source.page_param else 1
+    return total
 
 
 def parameters(source: Source, ask: Ask, page: int, version: Version) -> dict[str, str]:

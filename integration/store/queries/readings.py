@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Integer,
-    LargeBinary,
-    Text,
-    and_,
-    case,
-    column,
-    delete,
-    func,
-    or_,
-    select,
-    tuple_,
-    values,
-)
+from sqlalchemy import Connection, LargeBinary, and_, case, delete, func, select, text, tuple_
 
+from integration.store.queries._dialect import array
 from integration.store.tables import poll, reading
 
 
@@ -105,24 +92,40 @@ def one_metric(
     return connection.execute(query.where(c.as_of.between(since, until)).order_by(c.subject, c.as_of, c.version)).all()
 
 
+_THEN = """
+    SELECT a.place, r.as_of, r."values" FROM {asked} AS a
+    JOIN reading r ON r.source = :source AND r.subject = a.subject AND r.as_of = (
+        SELECT max(e.as_of) FROM reading e WHERE e.source = :source AND e.subject = a.subject AND e.as_of <= a.as_of
+        AND (e.known_at <= a.known_at OR e.origin = 'reconstructed')
+    )
+    WHERE r.known_at <= a.known_at OR r.origin = 'reconstructed' ORDER BY r.version"""
+_THEN_SQLITE = text(
+    _THEN.format(
+        asked="(SELECT key AS place, json_extract(value, '$[0]') AS subject, json_extract(value, '$[1]') AS as_of, "
+        "json_extract(value, '$[2]') AS known_at FROM json_each(:asked))"
+    )
+)
+_THEN_POSTGRESQL = text(
+    _THEN.format(
+        asked="(SELECT * FROM unnest(CAST(:subjects AS text[]), CAST(:as_of AS bigint[]), CAST(:known_at AS bigint[])) "
+        "WITH ORDINALITY AS u (subject, as_of, known_at, place))"
+    )
+)
+
+
 def at_the_time(connection: Connection, source: str, asked: Sequence[tuple[str, int, int]]) -> dict[int, tuple[int, bytes]]:
     """What a source's newest reading was for (subject, as_of, known_at) each: (as_of, values) by position, where there was one.
 
     It is not dated after that as_of and was known by that known_at; what was filled in later counts as known at its as_of.
     """
-    c, e = reading.c, reading.alias("earlier").c
-    names = (column("place", Integer), column("subject", Text), column("as_of", BigInteger), column("known_at", BigInteger))
-    found: dict[int, tuple[int, bytes]] = {}
-    for start in range(0, len(asked), 500):
-        rows = [(place, *asked[place]) for place in range(start, min(start + 500, len(asked)))]
-        ask = values(*names, name="asked").data(rows).cte("asked")
-        newest = select(func.max(e.as_of)).where(e.source == source, e.subject == ask.c.subject, e.as_of <= ask.c.as_of)
-        newest = newest.where(or_(e.known_at <= ask.c.known_at, e.origin == "reconstructed"))
-        there = and_(c.source == source, c.subject == ask.c.subject, c.as_of == newest.correlate(ask).scalar_subquery())
-        query = select(ask.c.place, c.as_of, c["values"]).join_from(ask, reading, there).order_by(c.version)
-        query = query.where(or_(c.known_at <= ask.c.known_at, c.origin == "reconstructed"))
-        found |= {row[0]: (row[1], bytes(row[2])) for row in connection.execute(query)}
-    return found
+    if not asked:
+        return {}
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(_THEN_SQLITE, {"source": source, "asked": json.dumps(asked)})
+        return {row[0]: (row[1], row[2]) for row in rows}
+    names, as_of, known_at = map(array, zip(*asked, strict=True))
+    found = connection.execute(_THEN_POSTGRESQL, {"source": source, "subjects": names, "as_of": as_of, "known_at": known_at})
+    return {row[0] - 1: (row[1], bytes(row[2])) for row in found}
 
 
 def settled(connection: Connection, source: str, *, since: int, until: int, subjects: Sequence[str] | None) -> Sequence[Any]:
