@@ -221,8 +221,9 @@ def show_triggers(key: str | None) -> None:
 @click.option(
     "--scope", "scopes", multiple=True, metavar="NAME=VALUE", help="tokens=BTC,ETH, category=…, exchange=…, top=…, indices=…"
 )
+@click.option("--shadow", is_flag=True, help="Only record what it would send.")
 def subscribe(
-    trigger: str, account: str, channel: str, config: Sequence[str], options: Sequence[str], scopes: Sequence[str]
+    trigger: str, account: str, channel: str, config: Sequence[str], options: Sequence[str], scopes: Sequence[str], shadow: bool
 ) -> None:
     """Subscribe an account's new destination to TRIGGER."""
     from integration.service.accounts import account_id
@@ -233,9 +234,8 @@ def subscribe(
         owner = account_id(gradewire, account)
         destination = create_destination(gradewire, owner, channel, _pairs(config, "--set"))
         try:
-            made = create_subscription(
-                gradewire, owner, trigger, _pairs(options, "--option"), _pairs(scopes, "--scope"), destination["id"]
-            )
+            asked = (_pairs(options, "--option"), _pairs(scopes, "--scope"))
+            made = create_subscription(gradewire, owner, trigger, *asked, destination["id"], shadow=shadow)
         except GradewireError:
             from integration.service.destinations import delete_destination
 

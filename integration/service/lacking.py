@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from integration.config import PLANS
 from integration.domain.backtest import Bools
 from integration.domain.catalogue import MARKET, Source, split_source
 from integration.domain.errors import BudgetSpent, GradewireError, InvalidInput, TooMany
@@ -22,6 +21,7 @@ from integration.service.deriving import needed_past
 from integration.service.evaluate import polled
 from integration.service.filling import fill, left
 from integration.service.trial import Inquiry
+from integration.service.wanting import obstacle
 from integration.service.wiring import Gradewire
 from integration.store.queries import overview, past, past_wishes
 from integration.store.secrets import new_id
@@ -144,14 +144,9 @@ def _missing(source: Source, stored: Mapping[str, Ints], names: Sequence[str], f
 
 def unavailable(gradewire: Gradewire, source: Source) -> str:
     """Why the past of a source cannot be fetched; empty where it can."""
-    if source.gone:
-        return source.gone
     if not source.ranged:
-        return "Token Metrics gives no history of it: only what was read while somebody wanted it is there."
-    plans = list(PLANS)
-    if plans.index(source.plan) > plans.index(gradewire.settings["plan"]):
-        return f"It is part of the plan {source.plan.capitalize()} and larger ones."
-    return ""
+        return f"{source.label}: Token Metrics gives no history, so only what was read while somebody wanted it is there."
+    return obstacle(gradewire, source)
 
 
 def price(lack: Lack, everyone: int) -> int:

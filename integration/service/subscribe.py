@@ -28,15 +28,20 @@ def create_subscription(
     destination_id: str,
     *,
     origin: str = "api",
+    shadow: bool = False,
 ) -> Shown:
-    """The account wants a rule's events at a destination, from the next reading on. The same wish again is the same one."""
+    """The account wants a rule's events at a destination, from the next reading on. The same wish again is the same one.
+
+    What a `shadow` would send is only recorded, until it is resumed or wished for without that. Raises Conflict where a
+    shadow is wished for of what is told already.
+    """
     rule = ask(gradewire, trigger, options)
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
         destination = destination_row(connection, account_id, destination_id)
         wanted = scope_of(gradewire, connection, rule, scope)
         price = cost(gradewire, connection, rule, wanted)
-        identity, _ = wish(gradewire, connection, account_id, rule, wanted, destination.id, origin)
+        identity, _ = wish(gradewire, connection, account_id, rule, wanted, destination.id, origin, shadow=shadow)
         shown = show_subscription(subscriptions.subscription_of(connection, account_id, identity))
     return {**shown, "cost": {"calls_a_month": price.calls_a_month, "added_calls_a_month": price.added}}
 
@@ -49,10 +54,13 @@ def wish(
     scope: Scope,
     destination_id: str,
     origin: str,
+    *,
+    shadow: bool = False,
 ) -> tuple[str, bool]:
     """The subscription that wants just this, and whether it is new. The caller holds the account, so that it stays one."""
     same = subscriptions.same(connection, destination_id, rule.id, scope.text)
     if same is not None:
+        _agree(gradewire, connection, account_id, same, shadow=shadow)
         return same, False
     now, identity = gradewire.now(), new_id("sub_")
     rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, now)
@@ -64,11 +72,20 @@ def wish(
         scope=scope.text,
         destination_id=destination_id,
         origin=origin,
-        status="active",
+        status="shadow" if shadow else "active",
         created_at=now,
         changed_at=now,
     )
     return identity, True
+
+
+def _agree(gradewire: Gradewire, connection: Connection, account_id: str, identity: str, *, shadow: bool) -> None:
+    """Let a subscription that is there already be as it is now wished for: a shadow goes live, never the other way round."""
+    status = subscription_row(connection, account_id, identity).status
+    if shadow and status != "shadow":
+        raise Conflict("This is subscribed to already and is no shadow; end it first to try it as one.")
+    if status == "shadow" and not shadow:
+        subscriptions.change(connection, identity, status="active", changed_at=gradewire.now())
 
 
 def show_subscription(row: Any) -> Shown:
@@ -108,7 +125,10 @@ def get_subscription(gradewire: Gradewire, account_id: str, identity: str) -> Sh
 
 
 def set_subscription(gradewire: Gradewire, account_id: str, identity: str, status: str) -> Shown:
-    """Pause or resume. Evaluation goes on silently, so resuming brings no backlog of what happened meanwhile."""
+    """Pause or resume. Evaluation goes on silently, so resuming brings no backlog of what happened meanwhile.
+
+    Resumed, a shadow is live: it tells from the next event on.
+    """
     with gradewire.database.write() as connection:
         row = subscription_row(connection, account_id, identity)
         if row.status == "ended":

@@ -17,6 +17,7 @@ from integration.service.wiring import Gradewire
 from integration.web import errors, schemas
 from integration.web.api import reading_routes
 from integration.web.auth import require_key
+from integration.web.backtests import backtest_routes
 from integration.web.body import MOST_BYTES, check_request
 from integration.web.dashboard import page_routes
 from integration.web.hooks import hook_routes
@@ -84,7 +85,7 @@ def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minu
 
 
 def _api(app: APIFlask, gradewire: Gradewire, window: SlidingWindow) -> None:
-    for routes in (reading_routes, hook_routes, destination_routes, subscription_routes, delivery_routes):
+    for routes in (reading_routes, backtest_routes, hook_routes, destination_routes, subscription_routes, delivery_routes):
         blueprint = routes(gradewire)
         blueprint.before_request(lambda: require_key(gradewire, window))
         blueprint.before_request(check_request)

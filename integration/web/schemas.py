@@ -187,6 +187,9 @@ class SubscriptionIn(Schema):
     options = _free("Options", "Of the trigger; what is left out has its default", load_default=dict)
     scope = _free("Scope", "Who is watched; none means any", load_default=dict)
     destination_id = _text("Destination ID", required=True)
+    shadow = fields.Boolean(
+        load_default=False, metadata=described("Shadow", "Only record what it would send; resuming it makes it tell")
+    )
 
 
 class Cost(Schema):
@@ -206,7 +209,7 @@ class SubscriptionOut(Schema):
     destination_id = _text("Destination ID", required=True)
     channel = _text("Channel", required=True)
     destination = _text("Destination", required=True)
-    status = _text("Status", "active, paused or ended", required=True)
+    status = _text("Status", "active, paused, shadow (what it would send is only recorded) or ended", required=True)
     reason = _text("Reason", required=True, allow_none=True)
     created_at = _when("Created At", required=True)
 
@@ -217,10 +220,14 @@ class SubscriptionCreated(SubscriptionOut):
     cost = fields.Nested(Cost, required=True)
 
 
+#: What a delivery may be; shadow is a record of what would have been sent.
+_STATES = ["pending", "delivered", "dead", "shadow"]
+
+
 class DeliveryQuery(Schema):
     """Which deliveries."""
 
-    state = fields.String(validate=validate.OneOf(["pending", "delivered", "dead"]), metadata=described("State"))
+    state = fields.String(validate=validate.OneOf(_STATES), metadata=described("State"))
     subscription_id = _text("Subscription ID")
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 1000), metadata=described("Limit"))
     before = fields.Integer(validate=validate.Range(1, 2**53), metadata=described("Before", "The last id of the page before"))
@@ -238,7 +245,7 @@ class DeliveryOut(Schema):
     destination_id = _text("Destination ID", required=True)
     channel = _text("Channel", required=True)
     destination = _text("Destination", required=True)
-    state = fields.String(required=True, validate=validate.OneOf(["pending", "delivered", "dead"]))
+    state = fields.String(required=True, validate=validate.OneOf(_STATES))
     attempts = fields.Integer(required=True)
     reason = _text("Reason", required=True, allow_none=True)
     created_at = _when("Created At", required=True)

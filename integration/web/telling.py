@@ -74,12 +74,12 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.output(schemas.SubscriptionCreated, status_code=201)
     @api.doc(
         summary="Have a trigger's events sent to a destination, from the next reading on",
-        description="The same wish again is the same subscription.",
-        responses={404: "You have no such destination."},
+        description="The same wish again is the same subscription; one that was a shadow then tells.",
+        responses={404: "You have no such destination.", **schemas.CONFLICT},
     )
     def create(json_data: dict[str, Any]) -> Any:
         what = (json_data["trigger"], json_data["options"], json_data["scope"], json_data["destination_id"])
-        return subscribe.create_subscription(gradewire, g.owner.account_id, *what)
+        return subscribe.create_subscription(gradewire, g.owner.account_id, *what, shadow=json_data["shadow"])
 
     @api.get("")
     @api.output(schemas.SubscriptionOut(many=True))
@@ -108,7 +108,7 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
 
     @api.post("/<subscription_id>/resume")
     @api.output(schemas.SubscriptionOut)
-    @api.doc(summary="Tell again, from the next event on", responses=schemas.CONFLICT)
+    @api.doc(summary="Tell again, from the next event on; a shadow tells from then on", responses=schemas.CONFLICT)
     def resume(subscription_id: str) -> Any:
         return subscribe.set_subscription(gradewire, g.owner.account_id, subscription_id, "active")
 

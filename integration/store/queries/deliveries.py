@@ -54,13 +54,14 @@ def record_shadows(connection: Connection, recorded: Sequence[tuple[int, str, st
 def retry_one(connection: Connection, account_id: str, delivery_id: int, now: int) -> bool:
     """Make one of an account's deliveries due now, with all attempts before it again; False if it is not theirs.
 
-    One that was delivered is sent again under the same id; one that is being sent right now is left to it.
+    One that was delivered is sent again under the same id; one that is being sent right now is left to it. What a shadow
+    recorded stays a record.
     """
     mine = select(subscription.c.id).where(subscription.c.account_id == account_id)
     query = update(delivery).where(delivery.c.id == delivery_id, delivery.c.subscription_id.in_(mine))
     fresh = {"state": PENDING, "attempts": 0, "next_attempt_at": now, "done_at": None, "reason": None}
     known = select(delivery.c.id).where(delivery.c.id == delivery_id, delivery.c.subscription_id.in_(mine))
-    changed = connection.execute(query.where(delivery.c.lease.is_(None)).values(fresh)).rowcount
+    changed = connection.execute(query.where(delivery.c.lease.is_(None), delivery.c.state != SHADOW).values(fresh)).rowcount
     return changed == 1 or connection.execute(known).first() is not None
 
 
