@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,39 @@ def subscribe(
             delete_destination(gradewire, owner, destination["id"])
             raise
     console.print_json(json.dumps({**made, **({"secret": destination["secret"]} if "secret" in destination else {})}))
+
+
+@main.command()
+@click.argument("trigger")
+@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the trigger.")
+@click.option(
+    "--scope", "scopes", multiple=True, metavar="NAME=VALUE", help="tokens=BTC,ETH, category=…, exchange=…, top=…, indices=…"
+)
+@click.option("--from", "since", type=click.DateTime(["%Y-%m-%d"]), help="The first day; none means 365 days before the last.")
+@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]), help="The last day; none means the newest that is stored.")
+@click.option("--flap-days", default=7, show_default=True, type=click.IntRange(1, 365), help="What counts as a flap.")
+@click.option("--limit", default=1000, show_default=True, type=click.IntRange(0, 5000), help="Events given in full.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--fetch", "fetching", is_flag=True, help="Fetch the missing days, after saying how many calls that takes.")
+@click.option("--yes", is_flag=True, help="Do not ask before fetching.")
+def backtest(
+    trigger: str,
+    options: Sequence[str],
+    scopes: Sequence[str],
+    since: datetime | None,
+    until: datetime | None,
+    flap_days: int,
+    limit: int,
+    **how: bool,
+) -> None:
+    """Try TRIGGER on the stored past: which events it would have given, how calm it is, and what came after. Not advice."""
+    from integration.cli_backtest import try_out
+    from integration.service.backtest import Question
+
+    asked = (_pairs(options, "--option"), _pairs(scopes, "--scope"))
+    question = Question(trigger, *asked, since and since.date(), until and until.date(), flap_days, limit)
+    with _gradewire() as gradewire:
+        try_out(gradewire, question, console, **how)
 
 
 @main.command()
