@@ -19,7 +19,7 @@ from integration.domain.catalogue import MARKET, Batch, Bools, Derivation, Input
 from integration.domain.history import Floats, Ints
 from integration.domain.retry import DAY
 from integration.sources._panels import ABSENCE, RANKS, numbers, ranks, whole
-from integration.sources._pegged import is_stablecoin, is_wrapped
+from integration.domain.pegged import is_stablecoin, is_wrapped
 
 CLOCK = "daily_ohlcv"
 WINDOW = 30

@@ -1,6 +1,6 @@
 """The largest tokens by market cap, each with whether it is a stablecoin or stands for another token.
 
-Derived from upstream's own order; see `_pegged` for how stablecoins and wrapped tokens are recognised.
+Derived from upstream's own order; see `domain.pegged` for how stablecoins and wrapped tokens are recognised.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from integration.domain.catalogue import Panel, SubjectRow
 from integration.domain.history import Floats
 from integration.sources._panels import RANKS
-from integration.sources._pegged import is_stablecoin, is_wrapped
+from integration.domain.pegged import is_stablecoin, is_wrapped
 from integration.sources._ranking import Ranking, ranking_source
 
 #: Enough that the top 100 and its exit buffer can be told without stablecoins and wrapped tokens.

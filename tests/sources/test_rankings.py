@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integration.domain.catalogue import Source, SubjectRow
-from integration.sources._pegged import is_stablecoin, is_wrapped
 from integration.sources._ranking import BEST
 from integration.sources.market_cap_ranking import KEPT
 from tests.sources.panels import (
@@ -150,23 +149,3 @@ def test_no_times_give_no_rankings() -> None:
         key = clock(source)
         batch = compute(source, {key: panel(key, METRIC[key], {1: [1.0]})}, {}, np.empty(0, dtype=np.int64))
         assert (len(batch.as_of), batch.values.shape) == (0, (0, len(source.metrics)))
-
-
-@pytest.mark.parametrize(
-    ("row", "stable", "wrapped"),
-    [
-        (token(1, name="Tether", symbol="USDT"), True, False),
-        (token(1, categories=["usd-stablecoin"]), True, False),
-        (token(1, name="Dai", symbol="DAI"), True, False),
-        (token(1, name="Lido Staked Ether", symbol="STETH"), False, True),
-        (token(1, categories=["liquid-staking-tokens"]), False, True),
-        (token(1, categories=["bridged-usdc"], symbol="USDC.E"), False, True),
-        (token(1, name="Sol (Wormhole)", symbol="SOL"), False, True),
-        (token(1, name="Binance-Peg Dogecoin", symbol="DOGE"), False, True),
-        (token(1, name="Wormhole", symbol="W"), False, False),
-        (token(1, name="Lido DAO", symbol="LDO", categories=["liquid-staking-governance-tokens"]), False, False),
-        (token(1, name="Bitcoin", symbol="BTC", categories=["layer-1"]), False, False),
-    ],
-)
-def test_stablecoins_and_wrapped_tokens_are_told_by_category_symbol_or_name(row: SubjectRow, stable: bool, wrapped: bool) -> None:
-    assert (is_stablecoin(row), is_wrapped(row)) == (stable, wrapped)

@@ -1,0 +1,69 @@
+"""What triggers over snapshots of the whole market share: which of them may be compared with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import orjson
+from marshmallow import Schema, fields
+
+from integration.domain.catalogue import Bools
+from integration.domain.history import Floats, History, Ints
+from integration.domain.payload import described
+
+#: A snapshot with less than this share of what another holds is part of an answer beside it.
+ENOUGH = 0.7
+#: The subject of market triggers, as a sample names it.
+THE_MARKET = ("market", None, "The crypto market", "")
+
+
+class ListedToken(Schema):
+    """A token in a list of line items."""
+
+    token_id = fields.Integer(required=True, metadata=described("Token ID"))
+    name = fields.String(required=True, metadata=described("Name"))
+    symbol = fields.String(required=True, metadata=described("Symbol"))
+
+
+def said(history: History, name: str) -> tuple[Ints, list[Any]]:
+    """The times (ms) of the readings whose text says something under a name, and what they say."""
+    texts = [orjson.loads(text).get(name) if text else None for text in history.texts]
+    there = np.asarray([text is not None for text in texts], dtype=bool)
+    return history.as_of[there], [text for text in texts if text is not None]
+
+
+def whole(as_of: Ints, counts: Floats, max_gap: int) -> Bools:
+    """Whether each snapshot holds enough of the most that any held within `max_gap` ms before it."""
+    first = np.searchsorted(as_of, as_of - max_gap)
+    most = [counts[start : at + 1].max() for at, start in enumerate(first.tolist())]
+    return np.asarray(counts >= ENOUGH * np.asarray(most, dtype=np.float64), dtype=bool)
+
+
+def stretches(counts: Floats) -> list[slice]:
+    """Runs of snapshots that may be compared: where one holds far more or far fewer than the one before, all begins anew.
+
+    What was only part of the market is no yardstick for the whole of it, nor the other way round.
+    """
+    if not len(counts):
+        return []
+    low, high = np.minimum(counts[1:], counts[:-1]), np.maximum(counts[1:], counts[:-1])
+    cuts = [0, *(np.flatnonzero(low < ENOUGH * high) + 1).tolist(), len(counts)]
+    return [slice(start, stop) for start, stop in pairwise(cuts)]
+
+
+def symbols(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The symbols of line items in one text; the name of one that has none."""
+    return ", ".join(str(row["symbol"] or row.get("name") or row.get("token_id")) for row in rows)
+
+
+def some(text: str, most: int = 5) -> str:
+    """The first of a list of words in one text, and how many more there are.
+
+    >>> some("A, B, C, D", 2)
+    'A, B and 2 more'
+    """
+    words = text.split(", ")
+    return text if len(words) <= most else f"{', '.join(words[:most])} and {len(words) - most} more"
