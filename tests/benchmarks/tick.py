@@ -187,11 +187,13 @@ class Bench:
         for number in range(self.rules):
             raw = {
                 "metric": NAMES[number % METRICS],
-                "level": round(float(self.random.normal(0, 1)), 6),
+                "level": float(self.random.normal(0, 1)),
                 "direction": ("up", "down", "either")[int(self.random.integers(3))],
             }
             text = canonical(LevelOptions().load(raw))
-            rows.append({"id": rule_id("level", 1, text), "trigger": "level", "semantics": 1, "options": text, "created_at": FIRST})
+            rows.append(
+                {"id": rule_id("level", 1, text), "trigger": "level", "semantics": 1, "options": text, "created_at": FIRST}
+            )
         connection.execute(insert(rule), rows)
         return [str(row["id"]) for row in rows]
 
