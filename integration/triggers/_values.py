@@ -11,13 +11,22 @@ def number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def plain(value: float) -> str:
+    """A number in six significant digits, never with an exponent.
+
+    >>> plain(107420.5), plain(0.000012), plain(-1.0)
+    ('107,420', '0.000012', '-1')
+    """
+    return f"{Decimal(f'{value:.6g}'):,f}"
+
+
 def usd(value: float) -> str:
     """A price in six significant digits, never with an exponent.
 
     >>> usd(107420.5), usd(0.000012)
     ('107,420 USD', '0.000012 USD')
     """
-    return f"{Decimal(f'{value:.6g}'):,f} USD"
+    return f"{plain(value)} USD"
 
 
 def percent(value: float, digits: int | None = 1) -> str:
