@@ -14,8 +14,9 @@ from rich.table import Table
 
 from integration.service.backtest import Question, backtest
 from integration.service.filling import left
-from integration.service.lacking import Lack, check_affordable, fetch
+from integration.service.lacking import Lack
 from integration.service.wiring import Gradewire
+from integration.service.wishing import check_affordable, fetch
 
 #: Events that are shown as rows; --json gives all.
 ROWS = 30

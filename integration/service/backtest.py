@@ -20,10 +20,11 @@ from integration.domain.retry import DAY
 from integration.domain.scope import Scope
 from integration.service.asking import ask, cost, scope_of
 from integration.service.evaluate import ActiveRule, facts_of, polled
-from integration.service.lacking import Lack, lacks, wish
+from integration.service.lacking import Lack, lacks
 from integration.service.preview import preview, tell_lacks
 from integration.service.trial import KEPT_DAYS, Inquiry, Progress, readings_of_one, run
 from integration.service.wiring import Gradewire
+from integration.service.wishing import wish
 from integration.store.queries import past, readings, subjects
 
 DEFAULT_DAYS = 365
