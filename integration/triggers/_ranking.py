@@ -14,11 +14,11 @@ import numpy as np
 from marshmallow import Schema, fields, post_load, validate
 
 from integration.domain.catalogue import Options
-from integration.domain.delta import Crossing, crossings
+from integration.domain.delta import Crossing
 from integration.domain.history import History, Ints
 from integration.domain.payload import EventPayload, described
-from integration.triggers._options import TriggerOptions, cooldown
-from integration.triggers._snapshots import ListedToken, some, symbols
+from integration.triggers._options import TriggerOptions
+from integration.triggers._snapshots import ListedToken, some, symbols, turned
 
 #: The rank of a token that a snapshot does not show.
 ABSENT = 1_000_000
@@ -100,11 +100,12 @@ def moves_of(
     snapshots that may be compared, None where all may.
     """
     found: dict[int, list[Moved]] = {}
+    wanted = {"enter": (1,), "leave": (-1,), "both": (1, -1)}[options["moves"]]
     for part in [slice(0, len(orders))] if parts is None else parts:
         tokens, ranks = _ranks(orders[part])
         sides = np.where(ranks <= options["top"], 1, np.where(ranks > options["top"] + options["exit_buffer"], -1, 0))
         for row in np.flatnonzero((sides != sides[:, :1]).any(axis=1)).tolist():
-            for crossing in _told(history, as_of[part], sides[row].astype(np.int8), options):
+            for crossing in turned(history, as_of[part], sides[row], options, wanted):
                 moved = _moved(tokens[row], ranks[row], crossing, part.start)
                 found.setdefault(part.start + crossing.at, []).append(moved)
     return dict(sorted(found.items()))
@@ -118,25 +119,6 @@ def _ranks(orders: Sequence[Sequence[int]]) -> tuple[list[int], Ranks]:
     for position, order in enumerate(orders):
         ranks[[place[token] for token in order], position] = np.arange(1, len(order) + 1)
     return tokens, ranks
-
-
-def _told(history: History, as_of: Ints, sides: Any, options: Options) -> list[Crossing]:
-    """Changes of one token's membership: confirmed, of a wanted kind, and not within the quiet time of another of its own."""
-    found = crossings(
-        as_of,
-        sides,
-        cadence=history.cadence,
-        max_gap=history.max_gap,
-        observations=options["min_observations"],
-        assumed=-1,
-    )
-    quiet = cooldown(options)
-    wanted = {"enter": (1,), "leave": (-1,), "both": (1, -1)}[options["moves"]]
-    return [
-        crossing
-        for number, crossing in enumerate(found)
-        if crossing.side in wanted and not (number and as_of[crossing.at] - as_of[found[number - 1].at] < quiet)
-    ]
 
 
 def _moved(token: int, ranks: Ranks, crossing: Crossing, start: int) -> Moved:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,9 +10,11 @@ import numpy as np
 import orjson
 from marshmallow import Schema, fields
 
-from integration.domain.catalogue import Bools
+from integration.domain.catalogue import Bools, Options
+from integration.domain.delta import Crossing, crossings
 from integration.domain.history import Floats, History, Ints
 from integration.domain.payload import described
+from integration.triggers._options import cooldown
 
 #: A snapshot with less than this share of what another holds is part of an answer beside it.
 ENOUGH = 0.7
@@ -52,6 +54,27 @@ def stretches(counts: Floats) -> list[slice]:
     low, high = np.minimum(counts[1:], counts[:-1]), np.maximum(counts[1:], counts[:-1])
     cuts = [0, *(np.flatnonzero(low < ENOUGH * high) + 1).tolist(), len(counts)]
     return [slice(start, stop) for start, stop in pairwise(cuts)]
+
+
+def turned(
+    history: History, as_of: Ints, sides: Any, options: Options, wanted: Collection[int], observations: int | None = None
+) -> list[Crossing]:
+    """Changes of what one token is in (1) or out of (-1): confirmed, of a wanted kind, and not within the quiet time of
+    another of its own. One that is first seen in between (0) was out."""
+    found = crossings(
+        as_of,
+        np.asarray(sides, dtype=np.int8),
+        cadence=history.cadence,
+        max_gap=history.max_gap,
+        observations=observations or options["min_observations"],
+        assumed=-1,
+    )
+    quiet = cooldown(options)
+    return [
+        crossing
+        for number, crossing in enumerate(found)
+        if crossing.side in wanted and not (number and as_of[crossing.at] - as_of[found[number - 1].at] < quiet)
+    ]
 
 
 def symbols(rows: Sequence[Mapping[str, Any]]) -> str:
