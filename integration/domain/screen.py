@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from integration.domain.delta import COUNTED, _runs, observed
 from integration.domain.history import Floats, History, Ints
+
+Bools = NDArray[np.bool_]
 
 #: What a move may fall short of its points by, for decimals are binary.
 HAIR = 2e-9
@@ -74,33 +77,43 @@ class Recent:
     values: Floats
     cadence: int
 
-    def interval(self, group: Group) -> Span:
-        """(low, high] of each subject: rungs in it can fire now. NaN where none can. What is not seen is thought possible."""
-        kind, metric, back = group
-        column = self.values[:, :, self.metrics.index(metric)]
-        column = np.where(np.isfinite(column), column, np.nan)
-        now = column[:, -1]
-        before, unsure = self._back(column, back)
+    def spans(self, groups: Sequence[Group]) -> list[Span]:
+        """(low, high] of each subject for each group: rungs in it can fire now. NaN where none can.
+
+        What is not seen is thought possible.
+        """
+        looks = {back: self._look(back) for back in {back for _, _, back in groups}}
+        return [self._span(kind, *(part[self.metrics.index(metric)] for part in looks[back])) for kind, metric, back in groups]
+
+    @staticmethod
+    def _span(kind: str, now: Floats, before: Floats, unsure: Bools) -> Span:
         if kind == "move":
             with np.errstate(over="ignore"):
                 far = np.where(unsure, np.inf, np.abs(now - before) + HAIR)
             return np.where(np.isnan(now), np.nan, -np.inf), far
-        sign = 1.0 if kind == "up" else -1.0
-        low = np.where(unsure, -np.inf, sign * before)
-        return np.where(np.isnan(now), np.nan, low), sign * now
+        low = before if kind == "up" else -before
+        return np.where(np.isnan(now), np.nan, np.where(unsure, -np.inf, low)), now if kind == "up" else -now
 
-    def _back(self, column: Floats, count: int) -> tuple[Floats, Any]:
-        """The value so many observations before the newest; and where it is not seen or a silence lies between."""
-        if count >= column.shape[1]:
-            return np.full(len(column), np.nan), np.ones(len(column), dtype=bool)
-        there = np.isfinite(column)
-        order = np.argsort(there, axis=1, kind="stable")[:, -1 - count :]  # observations move to the end, in their order
-        before = np.take_along_axis(column, order[:, :1], axis=1)[:, 0]
-        unsure = np.isnan(before)
-        if count > 1:
-            apart = np.rint(np.diff(np.take_along_axis(self.times, order, axis=1), axis=1) / self.cadence)
-            unsure |= (apart > 2).any(axis=1)
-        return before, unsure
+    def _look(self, back: int) -> tuple[Floats, Floats, Bools]:
+        """Metrics × subjects: the newest value, the one so many observations before, and where that is not seen or far off."""
+        values = np.ascontiguousarray(self.values.transpose(2, 0, 1))
+        values = np.where(np.isfinite(values), values, np.nan)
+        now = values[:, :, -1]
+        if back >= values.shape[2]:
+            return now, np.full_like(now, np.nan), np.ones(now.shape, dtype=bool)
+        apart = np.rint(np.diff(self.times[:, -1 - back :], axis=1) / self.cadence) > 2
+        before = values[:, :, -1 - back].copy()
+        unsure = np.isnan(before) | (apart.any(axis=1)[None, :] if back > 1 else False)
+        holes = np.isnan(values[:, :, -1 - back :]).any(axis=2) & ~np.isnan(now)
+        for metric, subject in zip(*np.nonzero(holes), strict=True):
+            seen = np.flatnonzero(~np.isnan(values[metric, subject]))
+            if len(seen) <= back:
+                before[metric, subject], unsure[metric, subject] = np.nan, True
+                continue
+            before[metric, subject] = values[metric, subject, seen[-1 - back]]
+            silence = np.rint(np.diff(self.times[subject, seen[-1 - back :]]) / self.cadence) > 2
+            unsure[metric, subject] = back > 1 and bool(silence.any())
+        return now, before, unsure
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +177,7 @@ class Screen:
 
     def spans(self, recent: Recent) -> list[Span]:
         """What the newest readings span, for each group of rungs."""
-        return [recent.interval(group) for group in self.groups]
+        return recent.spans(self.groups)
 
     def named(self, spans: Sequence[Span], subjects: Ints) -> Pairs:
         """Every (rule, subject) that can fire, of those asked about single subjects; `subjects` are the rows' positions."""

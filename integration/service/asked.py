@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from sqlalchemy import Connection
@@ -16,11 +17,11 @@ from integration.domain.catalogue import Bools, split_source
 from integration.domain.history import Ints
 from integration.domain.scope import Scope
 from integration.domain.screen import Condition, Pairs, Recent, Screen, ranges, unique
-from integration.service.crowd import Crowd
+from integration.service.crowd import KINDS, Crowd
 from integration.service.evaluate import ActiveRule, Catalogue, active
 from integration.store.queries import revisions, rules
 
-_KINDS = {"tokens": "token", "indices": "index"}
+NOBODY = Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 #: Changes since it was read whole, as a share of what was read, after which it is read whole again: what is no longer asked
 #: leaves it only then.
 WORN = 0.25
@@ -103,22 +104,29 @@ class Circle:
         self._scopes: dict[Scope, int] = {}
         self._broad: set[tuple[int, int]] = set()
         self._arranged: tuple[Pairs, Pairs, Screen] | None = None
+        self._seen: tuple[Crowd, int, Ints] | None = None
 
     def add(self, rule: ActiveRule) -> int:
         """A rule more; its position."""
         self.rules.append(rule)
         self._conditions.append(rule.conditions)
         self._arranged = None
+        for known in ("_unwatched", "_any_change"):
+            self.__dict__.pop(known, None)
         return len(self.rules) - 1
 
-    @property
+    @cached_property
+    def _unwatched(self) -> Bools:
+        return np.fromiter((not each for each in self._conditions), dtype=bool, count=len(self.rules))
+
+    @cached_property
     def _any_change(self) -> Bools:
         return np.fromiter((rule.trigger.tell is not None for rule in self.rules), dtype=bool, count=len(self.rules))
 
     def ask(self, rule: int, scope: Scope) -> None:
         """A rule, by its position, is asked about what a scope holds."""
         self._arranged = None
-        kind = _KINDS.get(scope.kind)
+        kind = KINDS.get(scope.kind)
         if kind is None:
             self._broad.add((rule, self._scopes.setdefault(scope, len(self._scopes))))
             return
@@ -163,7 +171,9 @@ class Circle:
         Rules that also older readings can make true are asked about the whole crowd.
         """
         named, broad, _ = self._parts()
-        fit = np.fromiter((all_rules or not each for each in self._conditions), dtype=bool, count=len(self.rules))
+        fit = np.ones(len(self.rules), dtype=bool) if all_rules else self._unwatched
+        if not fit.any() or not (picked.any() or self._any_change.any()):
+            return NOBODY
         chosen = fit[named.rules]
         mine = self._in_crowd(Pairs(named.rules[chosen], named.subjects[chosen]), crowd)
         asked = np.unique(broad.rules[fit[broad.rules]])
@@ -175,8 +185,11 @@ class Circle:
 
     def _positions(self, crowd: Crowd) -> Ints:
         """Where the crowd's subjects stand here; all that are not named share the last position."""
-        last = len(self._subjects)
-        return np.fromiter((self._subjects.get(name, last) for name in crowd.names), dtype=np.int64, count=len(crowd.names))
+        if self._seen is None or self._seen[0] is not crowd or self._seen[1] != len(self._subjects):
+            last = len(self._subjects)
+            places = (self._subjects.get(name, last) for name in crowd.names)
+            self._seen = crowd, last, np.fromiter(places, dtype=np.int64, count=len(crowd.names))
+        return self._seen[2]
 
     def _in_crowd(self, pairs: Pairs, crowd: Crowd) -> Pairs:
         """(rule, subject) as (rule, place in the crowd), without those who are not in it."""

@@ -48,7 +48,7 @@ class Audience:
         scope = self._scopes.get(wish.scope)
         if scope is None:
             scope = self._scopes[wish.scope] = Scope.parse(wish.scope)
-        return bool(self._crowd.held(scope)[place])
+        return self._crowd.holds(scope, place)
 
     def tell(self, connection: Connection, numbered: Sequence[tuple[int, str, str]], now: int, due: int) -> int:
         """Put new events into the feeds and owe them to the subscriptions that want them; how many are owed."""

@@ -12,7 +12,8 @@ from integration.domain.catalogue import Bools
 from integration.domain.scope import Scope
 from integration.store.queries import subjects
 
-_KINDS = {"tokens": "token", "indices": "index"}
+#: The kind of subject that a scope names one by one.
+KINDS = {"tokens": "token", "indices": "index"}
 _UNRANKED = np.iinfo(np.int64).max
 
 
@@ -25,6 +26,13 @@ class Crowd:
         self._held: dict[Scope, Bools] = {}
         self._facts: tuple[Sequence[frozenset[str]], Sequence[frozenset[str]], np.ndarray] | None = None
 
+    def holds(self, scope: Scope, place: int) -> bool:
+        """Whether a scope holds one of them."""
+        if scope.kind in KINDS:
+            kind, _, number = self.names[place].partition(":")
+            return kind == KINDS[scope.kind] and int(number) in scope.ids
+        return bool(self.held(scope)[place])
+
     def held(self, scope: Scope) -> Bools:
         """Who of them a scope holds."""
         if scope not in self._held:
@@ -35,8 +43,8 @@ class Crowd:
         count = len(self.names)
         if scope.kind == "any":
             return np.ones(count, dtype=bool)
-        if scope.kind in _KINDS:
-            wanted = {f"{_KINDS[scope.kind]}:{number}" for number in scope.ids}
+        if scope.kind in KINDS:
+            wanted = {f"{KINDS[scope.kind]}:{number}" for number in scope.ids}
             return np.fromiter((name in wanted for name in self.names), dtype=bool, count=count)
         categories, exchanges, ranks = self._known()
         if scope.kind == "top":
