@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,7 @@ MAX_COOLDOWN = 30 * DAY
 Sides = NDArray[np.int8]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Consecutive observations on one side, from position `start`; it counts from position `confirmed`, if ever."""
 
     side: int
@@ -82,16 +82,28 @@ def _runs(as_of: Ints, sides: Sides, cadence: int, observations: int, duration: 
     """Runs of equal sides. One missing observation inside a run is forgiven, two end it; so does a value in the band."""
     if not len(sides):
         return []
-    missing = np.rint(np.diff(as_of) / cadence) - 1
-    cuts = np.flatnonzero((np.diff(sides) != 0) | (missing > 1)) + 1
-    starts = np.concatenate(([0], cuts))
-    enough = np.maximum(starts + observations - 1, np.searchsorted(as_of, as_of[starts] + duration))
-    ends = np.concatenate((cuts, [len(sides)])) - 1
+    missing = np.rint((as_of[1:] - as_of[:-1]) / cadence) > 2
+    cuts = ((sides[1:] != sides[:-1]) | missing).nonzero()[0] + 1
+    starts: list[int] = [0, *cuts.tolist()]
+    ends = [start - 1 for start in starts[1:]] + [len(sides) - 1]
+    enough = [start + observations - 1 for start in starts]
+    if duration:
+        held: list[int] = np.searchsorted(as_of, as_of[starts] + duration).tolist()
+        enough = [max(pair) for pair in zip(enough, held, strict=True)]
     return [
         Run(side, start, end, at if at <= end else None)
-        for side, start, end, at in zip(*(part.tolist() for part in (sides[starts], starts, ends, enough)), strict=True)
+        for side, start, end, at in zip(sides[starts].tolist(), starts, ends, enough, strict=True)
         if side
     ]
+
+
+def _firsts(as_of: Ints, max_gap: int) -> Callable[[int], int]:
+    """The first position that still speaks to each: since the last long silence, and within MEMORY."""
+    breaks = [0, *(((as_of[1:] - as_of[:-1]) > max_gap).nonzero()[0] + 1).tolist()]
+    times: list[int] = as_of.tolist()
+    if len(breaks) == 1 and (not times or times[-1] - times[0] <= MEMORY):
+        return lambda _: 0  # as for most
+    return lambda at: max(breaks[bisect_right(breaks, at) - 1], bisect_left(times, times[at] - MEMORY))
 
 
 def crossings(
@@ -111,16 +123,15 @@ def crossings(
     """
     if assumed is None and len(taken := sides[sides != 0]) and (taken == taken[0]).all():
         return []  # it was never on two sides: as most are, most of the time
-    times: list[int] = as_of.tolist()
     each: list[int] = sides.tolist()
     runs = _runs(as_of, sides, cadence, observations, duration)
-    breaks = [0, *(np.flatnonzero(np.diff(as_of) > max_gap) + 1).tolist()]
+    first_of = _firsts(as_of, max_gap)
     found: list[Crossing] = []
     for number, run in enumerate(runs):
         if run.confirmed is None:
             continue
         at = run.confirmed
-        first = max(breaks[bisect_right(breaks, at) - 1], bisect_left(times, times[at] - MEMORY))
+        first = first_of(at)
         previous = _side_before(runs, number, first, assumed if each[first] == 0 else None)
         if previous is not None and previous != run.side:
             before = next(p for p in range(run.start - 1, -1, -1) if each[p] != run.side)
@@ -144,11 +155,10 @@ def _side_before(runs: Sequence[Run], number: int, first: int, initial: int | No
 def standing(as_of: Ints, sides: Sides, *, cadence: int, max_gap: int, observations: int = 1, duration: int = 0) -> Sides:
     """The side that counts at each observation, 0 while none does: what `crossings` are changes of."""
     counted = np.zeros(len(sides), dtype=np.int8)
-    times: list[int] = as_of.tolist()
     runs = _runs(as_of, sides, cadence, observations, duration)
-    breaks = [0, *(np.flatnonzero(np.diff(as_of) > max_gap) + 1).tolist()]
+    first_of = _firsts(as_of, max_gap)
     starts = [run.start for run in runs]
-    for position, now in enumerate(times):
+    for position in range(len(sides)):
         number = bisect_right(starts, position) - 1
         if number < 0:
             continue
@@ -156,7 +166,7 @@ def standing(as_of: Ints, sides: Sides, *, cadence: int, max_gap: int, observati
         if run.confirmed is not None and run.confirmed <= position <= run.end:
             counted[position] = run.side
             continue
-        first = max(breaks[bisect_right(breaks, position) - 1], bisect_left(times, now - MEMORY))
+        first = first_of(position)
         inside = position <= run.end
         before = _side_before(runs, number if inside else number + 1, first, None)
         counted[position] = (run.side if inside else 0) if before is None else before
