@@ -10,7 +10,6 @@ from marshmallow import fields, validate
 from integration.domain.payload import described
 from integration.service.backtest import GIVEN, MOST_GIVEN
 from integration.service.trial import KEPT_DAYS
-from integration.web.schemas import Cost
 
 
 def _text(label: str, text: str = "", **more: Any) -> fields.String:
@@ -197,6 +196,13 @@ class Part(Schema):
     error = _text("Error", "Why it failed or still waits", allow_none=True)
 
 
+class CallsTaken(Schema):
+    """What switching it on takes."""
+
+    calls_a_month = _count("Calls a Month", "Upstream calls that polling for it takes")
+    added_calls_a_month = _count("Added", "Of these, what nobody else causes yet")
+
+
 class Missing(Schema):
     """What the period lacks."""
 
@@ -229,5 +235,5 @@ class BacktestOut(Schema):
     alternatives = _list(Alternative, "Alternatives")
     returns = fields.Nested(Returns, required=True)
     series = fields.Nested(Series, required=True, allow_none=True)
-    cost = fields.Nested(Cost, required=True)
+    cost = fields.Nested(CallsTaken, required=True)
     missing = fields.Nested(Missing, required=True, allow_none=True)
