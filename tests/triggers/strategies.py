@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,10 +11,13 @@ from marshmallow import ValidationError, fields, validate
 
 from integration.domain.catalogue import Trigger
 from integration.domain.history import History, Log
+from integration.triggers import load
 from tests.triggers.logs import DAY, history_of, loaded, log_of, others_of, source_of
 
 
 def _choices(field: fields.Field[Any]) -> st.SearchStrategy[Any]:
+    if "examples" in field.metadata:
+        return st.sampled_from(field.metadata["examples"])
     for validator in field.validators:
         if isinstance(validator, validate.OneOf):
             return st.sampled_from(list(validator.choices))
@@ -50,18 +53,37 @@ def _named(trigger: Trigger, value: Any) -> Mapping[str, Any]:
     return {"text": value} if isinstance(value, str) else {sys.modules[trigger.scan.__module__].METRIC: value}
 
 
+def _rules(value: Any) -> Iterator[tuple[Trigger, Mapping[str, Any]]]:
+    """The rules that loaded options hold, at any depth."""
+    if isinstance(value, Mapping) and value.keys() == {"trigger", "options"}:
+        yield load()[value["trigger"]], value["options"]
+    for each in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _rules(each)
+
+
 def _said(trigger: Trigger, options: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """What the cases say of each name that these options' sources have."""
+    """What the cases say of each name that these options' sources have; those of the rules that the options hold as well."""
     clock, others = source_of(trigger, options), others_of(trigger, options)
     possible = {metric.name for metric in clock.metrics} | {"text"}
     possible |= {f"{name}.{m}" for name, source in others.items() for m in (*(x.name for x in source.metrics), "text")}
     found: dict[str, list[Any]] = {}
-    for case in (*trigger.fires, *trigger.silent):
-        for _, value in case.readings:
-            for name, each in _named(trigger, value).items():
-                if name in possible and each is not None:
-                    found.setdefault(name, []).append(each)
+    for speaker, asked in ((trigger, options), *_rules(options)):
+        spoken = speaker.sources(asked)[0]
+        prefix = "" if spoken == trigger.sources(options)[0] else f"{spoken}."
+        for case in (*speaker.fires, *speaker.silent):
+            for _, value in case.readings:
+                for name, each in _named(speaker, value).items():
+                    whole = name if "." in name else prefix + name
+                    if whole in possible and each is not None:
+                        found.setdefault(whole, []).append(each)
     return found
+
+
+def _floats(value: Any) -> Iterator[float]:
+    if isinstance(value, float):
+        yield value
+    for each in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _floats(each)
 
 
 def values_of(trigger: Trigger, options: Mapping[str, Any]) -> st.SearchStrategy[Any]:
@@ -70,7 +92,7 @@ def values_of(trigger: Trigger, options: Mapping[str, Any]) -> st.SearchStrategy
     Mostly all numbers of a kind move together, as they would by chance almost never.
     """
     said = _said(trigger, options)
-    asked = [v for v in options.values() if isinstance(v, float)]
+    asked = sorted(set(_floats(options)))
     near = [*asked, *(a - b for a in asked for b in asked), *(a + b for a in asked for b in asked)]
     numbers = sorted({0.0, *(float(v) for values in said.values() for v in values if isinstance(v, int | float))})
     wild = st.sampled_from([float("inf"), -1e308, 1e308])

@@ -32,9 +32,12 @@ def own_fields(trigger: Trigger) -> set[str]:
 
 
 def asked(schema: Schema) -> dict[str, Any]:
-    """Options as a query string says them: only strings; what is empty is left out."""
-    defaults = {name: value for name, value in schema.load({}).items() if value is not None}
-    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in defaults.items()}
+    """Options as a query string says them: only strings, JSON for what is none of its own; what is empty is left out."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in schema.load({}).items()
+        if value is not None
+    }
 
 
 @EVERY
