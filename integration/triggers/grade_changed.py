@@ -17,8 +17,9 @@ from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.delta import Crossing, cool_down, level_sides, moves, observed
 from integration.domain.history import Firing, Floats, History, Ints
 from integration.domain.payload import EventPayload, day_and_month, described, sample
+from integration.domain.screen import Condition, Move
 from integration.triggers._grades import GRADES, POSSIBLE, grade, grade_field
-from integration.triggers._levels import confirmed, direction_field, level_lookback, suppressed_field
+from integration.triggers._levels import DOWN, UP, confirmed, direction_field, level_lookback, suppressed_field, watch_level
 from integration.triggers._moves import began
 from integration.triggers._options import TriggerOptions, cooldown
 
@@ -154,6 +155,18 @@ def _moves(as_of: Ints, values: Floats, max_gap: int, options: Options) -> set[i
     return set(began(change, np.arange(len(values)), options["points"], options["window"]))
 
 
+def watch(options: Options) -> tuple[Condition, ...]:
+    """Both levels, and the move where moves are told, for screening."""
+    metric = GRADES[options["grade"]].metric
+    classes = tuple(
+        watch_level(metric, options[level], options["hysteresis"], options, below=below, tells=(UP, DOWN))
+        for level, below in (("bullish_at", False), ("bearish_at", True))
+    )
+    if options["class_change_only"]:
+        return classes
+    return (*classes, Move(metric, options["points"], options["window"], cooldown(options)))
+
+
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     name = GRADES[event["grade"]].name
@@ -195,6 +208,7 @@ TRIGGER = Trigger(
     sources=sources,
     lookback=lookback,
     scan=scan,
+    watch=watch,
     summary=summary,
     sample=sample(
         "grade_changed",

@@ -15,6 +15,7 @@ from integration.domain.catalogue import Case, Lookback, Options, States, Trigge
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
 from integration.domain.payload import EventPayload, day_and_month, described, sample
+from integration.domain.screen import Watch
 from integration.triggers._grades import GRADES, HIGHEST, LOWEST, POSSIBLE, grade, grade_field
 from integration.triggers._levels import (
     DOWN,
@@ -27,6 +28,7 @@ from integration.triggers._levels import (
     holding,
     level_lookback,
     suppressed_field,
+    watch_level,
 )
 from integration.triggers._options import TriggerOptions, band, filled_band, held_days, room
 
@@ -146,6 +148,15 @@ def holds(history: History, options: Options) -> States:
     return holding(history, values, sides, options, DOWN if options["direction"] == "down" else UP)
 
 
+def watch(options: Options) -> tuple[Watch, ...]:
+    """The level, for screening; a side that must hold for days can come to count at any reading."""
+    if options["held_days"]:
+        return ()
+    metric, below = GRADES[options["grade"]].metric, options["direction"] == "down"
+    tells = WANTED[options["direction"]]
+    return (watch_level(metric, options["level"], options["hysteresis"], options, below=below, tells=tells),)
+
+
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     up, days = event["direction"] == "up", event["held_days"]
@@ -189,6 +200,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    watch=watch,
     summary=summary,
     sample=sample(
         "grade_threshold",

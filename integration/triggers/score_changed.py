@@ -16,6 +16,7 @@ from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.delta import cool_down, moves, observed
 from integration.domain.history import Firing, History
 from integration.domain.payload import EventPayload, day_and_month, described, sample
+from integration.domain.screen import Move
 from integration.triggers._levels import DOWN, UP, WANTED, direction_field, suppressed_field
 from integration.triggers._moves import began, move_lookback
 from integration.triggers._options import MoveOptions, cooldown, direction
@@ -103,6 +104,11 @@ def scan(history: History, options: Options) -> list[Firing]:
     ]
 
 
+def watch(options: Options) -> tuple[Move]:
+    """The move, for screening."""
+    return (Move(f"{options['score']}_score", options["points"], options["window"], cooldown(options)),)
+
+
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     verb, readings = "rose" if event["direction"] == "up" else "fell", event["window"]
@@ -140,6 +146,7 @@ TRIGGER = Trigger(
     sources=sources,
     lookback=lookback,
     scan=scan,
+    watch=watch,
     summary=summary,
     sample=sample(
         "score_changed",

@@ -44,6 +44,8 @@ def test_what_fires_at_the_newest_reading_is_proposed(trigger: Trigger, data: st
     options, history = data.draw(rules_with_history(trigger))
     assert trigger.watch is not None
     conditions, depth = trigger.watch(options), data.draw(st.integers(1, 40))
+    if not conditions:
+        return  # these options cannot be screened: every reading is looked at
     for stop in range(1, len(history.as_of) + 1):
         known = cut(history, 0, stop)
         fired = trigger.scan(known, options)
@@ -59,6 +61,8 @@ def test_a_history_that_is_enough_fires_as_a_longer_one(trigger: Trigger, data: 
     options, history = data.draw(rules_with_history(trigger, max_size=60))
     assert trigger.watch is not None
     conditions = trigger.watch(options)
+    if not conditions:
+        return
     whole = plain(trigger.scan(history, options))
     for start in range(0, len(history.as_of), 1 + len(history.as_of) // 12):
         shorter = cut(history, start)
