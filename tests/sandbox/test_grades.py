@@ -27,6 +27,16 @@ def test_investor_grade_is_its_identity(ask: Ask) -> None:
         assert row["TM_INVESTOR_GRADE"] == pytest.approx(parts / 13, abs=0.0051)
 
 
+def test_scores_change_once_a_week_and_keep_their_nulls(model: Flask) -> None:
+    investor = sandbox_of(model).measures.investor
+    weeks = np.stack([investor.scores(day) for day in range(7, 7 * 53, 7)])
+    assert np.array_equal(investor.scores(7), investor.scores(13), equal_nan=True)
+    assert (np.isnan(weeks) == np.isnan(weeks[0])).all()
+    assert 0 <= np.nanmin(weeks) < np.nanmax(weeks) <= 10
+    moves = np.abs(np.diff(weeks, axis=0))
+    assert 0.02 < (moves[np.isfinite(moves)] >= 1).mean() < 0.2
+
+
 def test_percent_change_is_against_the_day_before(ask: Ask) -> None:
     new, old = ask("/v2/trader-grades", token_id=3375, limit=2).json["data"]
     change = 100 * (new["TM_TRADER_GRADE"] / old["TM_TRADER_GRADE"] - 1)

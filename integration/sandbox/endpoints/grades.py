@@ -54,7 +54,7 @@ def _trader_row(view: View, day: int, column: int) -> Row:
 def _investor_row(view: View, day: int, column: int) -> Row:
     investor = view.measures.investor
     now, week = (float(investor.investor(index)[column]) for index in (day, day - 7))
-    scores = {name: number(investor.scores[place][column], 2) for place, name in enumerate(SCORES)}
+    scores = {name: number(value, 2) for name, value in zip(SCORES, investor.scores(day)[:, column].tolist(), strict=True)}
     return {
         **identity(view.market.tokens[column]),
         "DATE": view.date(day),

@@ -108,16 +108,16 @@ def _fundamental_row(view: View, day: int, column: int) -> Row:
     grade = float(view.measures.investor.fundamental(day)[column])
     row = identity(view.market.tokens[column])
     row |= {"FUNDAMENTAL_GRADE": number(grade), "FUNDAMENTAL_GRADE_CLASS": grade_class(grade)}
-    return row | _scores(view, column, _FUNDAMENTAL)
+    return row | _scores(view, day, column, _FUNDAMENTAL)
 
 
 def _technology_row(view: View, day: int, column: int) -> Row:
     grade = number(view.measures.investor.technology(day)[column])
-    return identity(view.market.tokens[column]) | {"TECHNOLOGY_GRADE": grade} | _scores(view, column, _TECHNOLOGY)
+    return identity(view.market.tokens[column]) | {"TECHNOLOGY_GRADE": grade} | _scores(view, day, column, _TECHNOLOGY)
 
 
-def _scores(view: View, column: int, names: tuple[str, ...]) -> Row:
+def _scores(view: View, day: int, column: int, names: tuple[str, ...]) -> Row:
     """Scores 0 to 10; those that upstream never has null here are 5 where they have no value."""
-    every = list(SCORES)
-    found = {name: number(view.measures.investor.scores[every.index(name)][column], 2) for name in names}
+    every = dict(zip(SCORES, view.measures.investor.scores(day)[:, column].tolist(), strict=True))
+    found = {name: number(every[name], 2) for name in names}
     return {name: 5 if value is None and name not in _NULLABLE else value for name, value in found.items()}

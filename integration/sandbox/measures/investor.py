@@ -3,6 +3,7 @@
 FUNDAMENTAL and TECHNOLOGY = a fixed level of the token + 2.5 * a mean of four weekly draws: they change once a week.
 VALUATION = 50 - 38 * tanh(0.9 * (log close - EMA100 of log close)): cheap against its past is high.
 TM_INVESTOR_GRADE = (5 F + 4 T + 4 V) / 13, the published identity.
+Scores = a fixed level of the token + 0.4 * a sum of four weekly draws, within 0 to 10 (made up: real ones were seen on one day).
 """
 
 from functools import lru_cache
@@ -12,7 +13,7 @@ import numpy as np
 from integration.sandbox.market.base import Floats, Market
 from integration.sandbox.measures.grades import Grades
 
-_LEVELS, _WEEKS, _SCORES, _SCORE_NULLS = 41, 42, 43, 44
+_LEVELS, _WEEKS, _SCORES, _SCORE_NULLS, _SCORE_WEEKS = 41, 42, 43, 44, 45
 
 SCORES = {
     "DEFI_USAGE_SCORE": 0.5,
@@ -34,23 +35,35 @@ CLASSES = ((80, "storeOfValue"), (65, "blueChip"), (50, "emerging"), (35, "specu
 
 class Investor:
     """``fundamental``, ``technology``, ``valuation`` and ``investor``: grades by token of a day index (NaN before the
-    listing where prices enter), kept for the days last asked for; ``scores`` has shape (scores, tokens)."""
+    listing where prices enter), kept for the days last asked for; ``scores`` of a day index has shape (scores, tokens)."""
 
     def __init__(self, market: Market, grades: Grades, nulls: bool) -> None:
         self._market, self._grades = market, grades
         n = len(market.tokens)
         size = np.linspace(18, -12, n)
         self._level = np.clip(52 + size + market.draw(_LEVELS).normal(0, 9, (2, n)), 15, 92)
-        self.scores = np.round(np.clip(market.draw(_SCORES).normal(6.5, 2.2, (len(SCORES), n)), 0.5, 10), 2)
+        self._score_level = np.clip(market.draw(_SCORES).normal(6.5, 2.2, (len(SCORES), n)), 0.5, 10)
         if nulls:
             shares = np.array(list(SCORES.values()))[:, None]
             missing = market.draw(_SCORE_NULLS).random((len(SCORES), n)) < shares
-            self.scores[missing] = np.nan
+            self._score_level[missing] = np.nan
         self._week = lru_cache(maxsize=64)(self._draw_week)
+        self._scores = lru_cache(maxsize=8)(self._of_scores)
         self.fundamental = lru_cache(maxsize=64)(self._of_fundamental)
         self.technology = lru_cache(maxsize=64)(self._of_technology)
         self.valuation = lru_cache(maxsize=64)(self._of_valuation)
         self.investor = lru_cache(maxsize=64)(self._of_investor)
+
+    def scores(self, day: int) -> Floats:
+        """Every score by token on a day index; NaN where a token has none."""
+        return self._scores(day // 7)
+
+    def _of_scores(self, week: int) -> Floats:
+        noise = np.zeros(self._score_level.shape)
+        for number in range(week, week + 4):
+            noise += self._market.draw(_SCORE_WEEKS, number).standard_normal(noise.shape)
+        scores: Floats = np.round(np.clip(self._score_level + 0.4 * noise, 0, 10), 2)
+        return scores
 
     def _of_fundamental(self, day: int) -> Floats:
         return self._slow(0, day)
