@@ -62,7 +62,8 @@ class Investor:
         noise = np.zeros(self._score_level.shape)
         for number in range(week, week + 4):
             noise += self._market.draw(_SCORE_WEEKS, number).standard_normal(noise.shape)
-        scores: Floats = np.round(np.clip(self._score_level + 0.4 * noise, 0, 10), 2)
+        moved: Floats = self._score_level + 0.4 * noise
+        scores: Floats = np.round(np.clip(moved, 0.0, 10.0), 2)
         return scores
 
     def _of_fundamental(self, day: int) -> Floats:
