@@ -62,8 +62,7 @@ class Investor:
         noise = np.zeros(self._score_level.shape)
         for number in range(week, week + 4):
             noise += self._market.draw(_SCORE_WEEKS, number).standard_normal(noise.shape)
-        moved: Floats = self._score_level + 0.4 * noise
-        scores: Floats = np.round(np.clip(moved, 0.0, 10.0), 2)
+        scores: Floats = (self._score_level + 0.4 * noise).clip(0, 10).round(2)
         return scores
 
     def _of_fundamental(self, day: int) -> Floats:
