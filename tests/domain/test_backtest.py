@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_in_whatever_way_readings_were_filled_in_none_comes_late_where_live_ones
 def test_gaps_are_the_stretches_in_which_nothing_came(times: list[int], start: int, length: int, longest: int) -> None:
     end = start + length
     edges = [start, *sorted({t for t in times if start <= t < end}), end]
-    plain = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b - a > longest]
+    plain = [(a, b) for a, b in pairwise(edges) if b - a > longest]
     assert gaps(ints(*times), start, end, longest) == plain
 
 
