@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from integration.domain.catalogue import MARKET, Source, Trigger, split_source
-from integration.domain.history import Firing, History, Joined, Log
+from integration.domain.history import Firing, History, Joined, Log, epochs
 from integration.sources import load as load_sources
 
 DAY = 86_400_000
@@ -102,10 +102,25 @@ def history_of(
     return log_of(source, trigger, [(as_of, as_of, value) for as_of, value in readings], cadence, others).history(slice(None))
 
 
+def case_log(trigger: Trigger, options: Mapping[str, Any], readings: Sequence[tuple[float, Any]], later: float = 0) -> Log:
+    """A log from a case's (day, value), all of it so many days later; a value may name the day that it was known at."""
+    entries = []
+    for day, value in readings:
+        known_at, said = day, value
+        if isinstance(value, Mapping) and "known_at" in value:
+            known_at, said = value["known_at"], {name: each for name, each in value.items() if name != "known_at"}
+        entries.append((round((day + later) * DAY), round((known_at + later) * DAY), said))
+    return log_of(source_of(trigger, options), trigger, entries, others=others_of(trigger, options))
+
+
 def case_history(trigger: Trigger, options: Mapping[str, Any], readings: Sequence[tuple[float, Any]]) -> History:
-    """A history from a case's (day, value)."""
-    source, others = source_of(trigger, options), others_of(trigger, options)
-    return history_of(source, trigger, [(round(day * DAY), value) for day, value in readings], others=others)
+    """What is settled of a case's (day, value) in the end."""
+    log = case_log(trigger, options, readings)
+    stretches = list(epochs(log))
+    history = stretches[-1].history if stretches else log.history(slice(None))
+    for array in (history.as_of, history.values, *(a for j in history.joined.values() for a in (j.as_of, j.values))):
+        array.setflags(write=False)
+    return history
 
 
 def cut(history: History, start: int = 0, stop: int | None = None) -> History:
@@ -118,6 +133,23 @@ def cut_log(log: Log, stop: int) -> Log:
     return replace(
         log, as_of=log.as_of[part], known_at=log.known_at[part], values=log.values[part], texts=log.texts[part], joined=joined
     )  # fmt: skip
+
+
+def joined_logs(logs: Sequence[Log]) -> Log:
+    """Logs of one subject, one after the other."""
+    first = logs[0]
+    joined = {
+        name: Joined(
+            first.joined[name].metrics,
+            np.concatenate([log.joined[name].as_of for log in logs]),
+            np.concatenate([log.joined[name].values for log in logs]),
+            tuple(text for log in logs for text in log.joined[name].texts),
+        )
+        for name in first.joined
+    }
+    as_of, known_at, values = (np.concatenate([getattr(log, name) for log in logs]) for name in ("as_of", "known_at", "values"))
+    texts = tuple(text for log in logs for text in log.texts)
+    return replace(first, as_of=as_of, known_at=known_at, values=values, texts=texts, joined=joined)
 
 
 def plain(firings: Sequence[Firing]) -> list[tuple[int, dict[str, Any]]]:

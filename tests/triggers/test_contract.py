@@ -11,11 +11,12 @@ import pytest
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 
 from integration.domain import ids
-from integration.domain.catalogue import Case, Trigger, split_source
+from integration.domain.catalogue import Case, Trigger, split_source, told_by
+from integration.domain.history import Firing
 from integration.domain.payload import EventPayload, iso
 from integration.sources import load as load_sources
 from integration.triggers import load
-from tests.triggers.logs import DAY, case_history, cut, loaded, others_of, plain, source_of
+from tests.triggers.logs import DAY, case_history, case_log, cut, loaded, others_of, plain, source_of
 
 TRIGGERS = load()
 EVERY = pytest.mark.parametrize("trigger", TRIGGERS.values(), ids=TRIGGERS)
@@ -59,10 +60,16 @@ def test_its_key_is_its_file_and_its_first_docstring_sentence_says_when_it_fires
     assert (__import__(module, fromlist=["x"]).__doc__ or "").startswith("Fires when ")
 
 
+def fired(trigger: Trigger, case: Case) -> list[Firing]:
+    """What a case tells, in order of as_of."""
+    options = loaded(trigger, case.options)
+    told = told_by(trigger, options, case_log(trigger, options, case.readings))
+    return sorted((each.firing for each in told), key=lambda firing: firing.as_of)
+
+
 @EVERY_CASE
 def test_each_case_fires_on_the_named_days_with_the_named_fields_and_nowhere_else(trigger: Trigger, case: Case) -> None:
-    options = loaded(trigger, case.options)
-    firings = trigger.scan(case_history(trigger, options, case.readings), options)
+    firings = fired(trigger, case)
     assert [firing.as_of for firing in firings] == [round(day * DAY) for day in sorted(case.fires)]
     for firing, day in zip(firings, sorted(case.fires), strict=True):
         wanted = case.fires[day]
@@ -92,8 +99,7 @@ def test_no_reading_at_all_is_silent(trigger: Trigger) -> None:
 
 @EVERY_CASE
 def test_a_firing_has_exactly_the_own_fields_and_makes_a_valid_event_and_a_sentence(trigger: Trigger, case: Case) -> None:
-    options = loaded(trigger, case.options)
-    for firing in trigger.scan(case_history(trigger, options, case.readings), options):
+    for firing in fired(trigger, case):
         assert set(firing.fields) == own_fields(trigger)
         event = {**trigger.sample, **firing.fields, "as_of": iso(firing.as_of)}
         event["summary"] = trigger.summary(event)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integration.domain.catalogue import Trigger
+from integration.domain.catalogue import Trigger, told_by
 from integration.domain.delta import MAX_COOLDOWN
 from integration.triggers import load
 from tests.triggers.logs import (
     DAY,
     assert_nothing_older_than_the_lookback_matters,
-    case_history,
+    case_log,
     cut,
+    joined_logs,
     loaded,
     plain,
 )  # fmt: skip
@@ -104,8 +104,6 @@ def test_it_finds_changes_across_years_of_daily_readings(trigger: Trigger) -> No
     case = trigger.fires[0]
     options = loaded(trigger, case.options)
     length = max(day for day, _ in case.readings) + 10
-    readings: list[tuple[float, Any]] = []
-    for repeat in range(40):
-        readings += [(repeat * length + day, value) for day, value in case.readings]
-    fired = trigger.scan(case_history(trigger, options, readings), options)
-    assert [f.as_of for f in fired] == [round((r * length + day) * DAY) for r in range(40) for day in sorted(case.fires)]
+    log = joined_logs([case_log(trigger, options, case.readings, later=repeat * length) for repeat in range(40)])
+    fired = sorted(each.firing.as_of for each in told_by(trigger, options, log))
+    assert fired == [round((r * length + day) * DAY) for r in range(40) for day in sorted(case.fires)]
