@@ -1,0 +1,387 @@
+"""Fires when enough of a moonshot checklist holds for a token: small, liquid, strong by its grades, sound by its scores.
+
+An item is answered by what Token Metrics says at that time; one that it has no figure for does not hold, and the event
+names it. What no data of Token Metrics can answer (such as the team, or token unlocks) is named as well: it is left to
+people. A token stops being a candidate only once it has lost as many items as the band says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from integration.domain.catalogue import Bools, Case, Lookback, Options, States, Trigger
+from integration.domain.delta import Sides
+from integration.domain.history import Firing, Floats, History
+from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
+from integration.triggers._grades import POSSIBLE
+from integration.triggers._levels import UP, crossed, crossed_at_field, holding, level_lookback, suppressed_field
+from integration.triggers._options import Several, TriggerOptions
+from integration.triggers._values import number
+
+CLOCK, TRADER, BARS, RANKS = "investor_grades", "trader_grades", "daily_ohlcv", "top_market_cap"
+METRIC = "tm_investor_grade"
+#: What only people can answer: nothing that Token Metrics says speaks of it.
+UNANSWERED = "team, roadmap, partnerships, token unlocks, largest holders, on-chain flows"
+
+
+class Item(NamedTuple):
+    """What answers an item, and the option that says from where on it holds."""
+
+    label: str
+    source: str
+    metric: str
+    least: str
+
+
+ITEMS: Mapping[str, Item] = {
+    "size": Item("Market cap rank", RANKS, "market_rank", "rank_from"),
+    "volume": Item("Daily volume", BARS, "volume", "min_volume"),
+    "trader_grade": Item("Trader grade", TRADER, "tm_trader_grade", "trader_grade_at"),
+    "investor_grade": Item("Investor grade", CLOCK, "tm_investor_grade", "grades_at"),
+    "fundamental": Item("Fundamental grade", CLOCK, "fundamental_grade", "grades_at"),
+    "technology": Item("Technology grade", CLOCK, "technology_grade", "grades_at"),
+    "valuation": Item("Valuation grade", CLOCK, "valuation_grade", "grades_at"),
+    "exchanges": Item("Exchange score", CLOCK, "exchange_score", "scores_at"),
+    "security": Item("Security score", CLOCK, "security_score", "scores_at"),
+    "community": Item("Community score", CLOCK, "community_score", "scores_at"),
+    "tokenomics": Item("Tokenomics score", CLOCK, "tokenomics_score", "scores_at"),
+    "backers": Item("VC score", CLOCK, "vc_score", "scores_at"),
+    "development": Item("Activity score", CLOCK, "activity_score", "scores_at"),
+}
+#: How many items a candidate may lose where no band is given.
+USUAL_BAND = 2
+MILLION = 1e6
+
+
+class ChecklistOptions(TriggerOptions):
+    """Which items count, how many must hold, and from where on each does."""
+
+    items = Several(
+        list(ITEMS), metadata=described("Items", f"Which items count, comma separated; empty means all: {', '.join(ITEMS)}")
+    )
+    required = fields.Integer(
+        load_default=9,
+        validate=validate.Range(1, len(ITEMS)),
+        metadata=described("Items Required", "Tell when at least so many of the items hold", unit="items"),
+    )
+    rank_from = fields.Integer(
+        load_default=101,
+        validate=validate.Range(1, 1_000),
+        metadata=described("Rank From", "Not larger than this: the highest market cap rank that is small enough"),
+    )
+    rank_to = fields.Integer(
+        load_default=1_000,
+        validate=validate.Range(1, 1_000),
+        metadata=described("Rank To", "Not smaller than this: the lowest market cap rank that is large enough"),
+    )
+    min_volume = fields.Float(
+        load_default=1.0,
+        validate=validate.Range(0, 100_000),
+        metadata=described("Volume From", "The least volume of a day", unit="million USD"),
+    )
+    trader_grade_at = fields.Float(
+        load_default=85.0,
+        validate=POSSIBLE,
+        metadata=described("Trader Grade From", "85 and more is called a moonshot", unit="points"),
+    )
+    grades_at = fields.Float(
+        load_default=60.0,
+        validate=POSSIBLE,
+        metadata=described("Grades From", "Investor, fundamental, technology and valuation grade", unit="points"),
+    )
+    scores_at = fields.Float(
+        load_default=6.0,
+        validate=validate.Range(0, 10),
+        metadata=described("Scores From", "Every score, from 0 to 10", unit="points"),
+    )
+    hysteresis = fields.Integer(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(1, len(ITEMS)),
+        metadata=described(
+            "Band", "How many items below those required end it; empty means 2 if so many are required", unit="items"
+        ),
+    )
+
+    @validates_schema
+    def _possible(self, options: dict[str, Any], **_: Any) -> None:
+        count = len(_chosen(options))
+        if options["required"] > count:
+            raise ValidationError(f"Only {count} items are chosen: require {count} at most.", "required")
+        if (options["hysteresis"] or 0) > options["required"]:
+            raise ValidationError(f"Nothing has fewer than no items: use {options['required']} at most.", "hysteresis")
+        if options["rank_from"] > options["rank_to"]:
+            raise ValidationError(f"Must be {options['rank_from']} or more, or no token fits.", "rank_to")
+
+    @post_load
+    def _band(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if options["hysteresis"] is None:
+            options["hysteresis"] = min(USUAL_BAND, options["required"])
+        return options
+
+
+class CheckedItem(Schema):
+    """One item of the checklist."""
+
+    item = fields.String(required=True, metadata=described("Item"))
+    label = fields.String(required=True, metadata=described("Label"))
+    holds = fields.Boolean(required=True, allow_none=True, metadata=described("Holds", "Empty where there is no figure"))
+    value = fields.Float(required=True, allow_none=True, metadata=described("Value", "In Token Metrics' unit"))
+
+
+class ChecklistPayload(EventPayload):
+    """A candidate."""
+
+    items_required = fields.Integer(required=True, metadata=described("Items Required"))
+    items_held = fields.Integer(required=True, metadata=described("Items Held"))
+    previous_items_held = fields.Integer(
+        required=True, metadata=described("Previous Items Held", "At the last reading at which it was not yet a candidate")
+    )
+    items_checked = fields.Integer(required=True, metadata=described("Items Checked", "How many were chosen"))
+    held_items = fields.String(required=True, metadata=described("Held", "Items that hold"))
+    missed_items = fields.String(required=True, metadata=described("Missed", "Items that do not hold"))
+    unknown_items = fields.String(required=True, metadata=described("Unknown", "Items without a figure for this token"))
+    unanswered = fields.String(required=True, metadata=described("Unanswered", "What no data of Token Metrics can answer"))
+    checklist = fields.List(fields.Nested(CheckedItem), required=True, metadata=described("Checklist"))
+    crossed_at = crossed_at_field()
+    suppressed_count = suppressed_field()
+
+
+def sources(options: Options) -> tuple[str, ...]:
+    """Investor grades, and beside them what the chosen items need."""
+    return tuple(dict.fromkeys((CLOCK, *(ITEMS[name].source for name in _chosen(options)))))
+
+
+def lookback(options: Options) -> Lookback:
+    """That of a level: how many items hold."""
+    return level_lookback(options)
+
+
+def _chosen(options: Options) -> list[str]:
+    names: list[str] = options["items"].split(",")
+    return names
+
+
+# -- the checklist ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The chosen items over a history's rows, items × rows: their figures, which hold, and which have no figure.
+
+    `there` says at which rows the clock says anything, `open` how many items it would need another source to answer that
+    says nothing (any more): these may hold.
+    """
+
+    values: Floats
+    holds: Bools
+    there: Bools
+    open: Floats
+
+
+def _check(history: History, options: Options) -> Checked:
+    names = _chosen(options)
+    values = np.full((len(names), len(history.as_of)), np.nan)
+    open_ = np.zeros(len(history.as_of))
+    for row, name in enumerate(names):
+        item = ITEMS[name]
+        values[row] = (history if item.source == CLOCK else history.of(item.source)).column(item.metric)
+        if item.source in (TRADER, BARS):  # a token that is not among the largest has no rank to wait for
+            open_ += history.of(item.source).as_of < 0
+    holds = np.stack([_holds(values[row], name, options) for row, name in enumerate(names)])
+    own = np.stack([history.column(item.metric) for item in ITEMS.values() if item.source == CLOCK])
+    return Checked(values, holds, np.asarray(np.isfinite(own).any(axis=0), dtype=bool), open_)
+
+
+def _holds(values: Floats, name: str, options: Options) -> Bools:
+    least = options[ITEMS[name].least] * (MILLION if name == "volume" else 1)
+    held = values >= least
+    return np.asarray(held & (values <= options["rank_to"]) if name == "size" else held, dtype=bool)
+
+
+def _counts(checked: Checked) -> Floats:
+    """How many items hold at each row; NaN where the clock says nothing."""
+    return np.where(checked.there, checked.holds.sum(axis=0), np.nan)
+
+
+def _sides(checked: Checked, options: Options) -> Sides:
+    """1 where enough items hold, -1 where too few do, whatever the open ones are; 0 between. Of the rows with a count."""
+    held, most = checked.holds.sum(axis=0), checked.holds.sum(axis=0) + checked.open
+    ended = most <= options["required"] - options["hysteresis"]
+    sides = np.where(held >= options["required"], 1, np.where(ended, -1, 0)).astype(np.int8)
+    return sides[checked.there]
+
+
+def scan(history: History, options: Options) -> list[Firing]:
+    """Readings at which a token becomes a candidate."""
+    checked = _check(history, options)
+    rows = np.flatnonzero(checked.there)
+    as_of = history.as_of[rows]
+    return [
+        Firing(
+            int(as_of[crossing.at]),
+            {
+                "previous_items_held": int(checked.holds[:, rows[crossing.before]].sum()),
+                **_fields(checked, int(rows[crossing.at]), options),
+                "crossed_at": iso(int(as_of[crossing.start])),
+                "suppressed_count": crossing.suppressed,
+            },
+        )
+        for crossing in crossed(history, as_of, _sides(checked, options), options, (UP,))
+    ]
+
+
+def _fields(checked: Checked, at: int, options: Options) -> dict[str, Any]:
+    lines = [
+        {
+            "item": name,
+            "label": ITEMS[name].label,
+            "holds": None if np.isnan(checked.values[row, at]) else bool(checked.holds[row, at]),
+            "value": number(checked.values[row, at]),
+        }
+        for row, name in enumerate(_chosen(options))
+    ]
+
+    def named(answer: bool | None) -> str:
+        return ", ".join(str(line["item"]) for line in lines if line["holds"] is answer)
+
+    return {
+        "items_required": options["required"],
+        "items_held": int(checked.holds[:, at].sum()),
+        "items_checked": len(lines),
+        "held_items": named(True),
+        "missed_items": named(False),
+        "unknown_items": named(None),
+        "unanswered": UNANSWERED,
+        "checklist": lines,
+    }
+
+
+def holds(history: History, options: Options) -> States:
+    """Whether it is a candidate."""
+    checked = _check(history, options)
+    return holding(history, _counts(checked), _sides(checked, options), options, UP)
+
+
+def summary(event: Mapping[str, Any]) -> str:
+    """One sentence."""
+    unknown = f"; no figure for {event['unknown_items']}" if event["unknown_items"] else ""
+    return (
+        f"{event['subject_name']} passes {event['items_held']} of {event['items_checked']} items of the moonshot checklist "
+        f"({event['held_items']}{unknown}) on {day_and_month(event['as_of'])}."
+    )
+
+
+_TIME = "2024-04-29T00:00:00Z"
+_FIGURES = (212, 21_500_000, 88.1, 66.4, 71.2, 62.9, 64.8, 7.4, 8.1, 6.9, 5.2, None, 8.2)
+_EXAMPLE = {
+    "items_required": 9,
+    "items_held": 11,
+    "previous_items_held": 8,
+    "items_checked": 13,
+    "held_items": ", ".join(name for name in ITEMS if name not in ("tokenomics", "backers")),
+    "missed_items": "tokenomics",
+    "unknown_items": "backers",
+    "unanswered": UNANSWERED,
+    "checklist": [
+        {
+            "item": name,
+            "label": item.label,
+            "holds": None if value is None else name != "tokenomics",
+            "value": None if value is None else float(value),
+        }
+        for (name, item), value in zip(ITEMS.items(), _FIGURES, strict=True)
+    ],
+    "crossed_at": _TIME,
+    "suppressed_count": 0,
+}
+
+_GOOD = dict(zip(ITEMS, _FIGURES, strict=True))
+_WEAK = {"trader_grade": 40.0, "fundamental": 30.0, "technology": 30.0, "valuation": 30.0}
+
+
+def _token(*days: Mapping[str, float | None], items: Sequence[str] = tuple(ITEMS)) -> list[tuple[float, Any]]:
+    """A reading a day of a token on which 11 of 13 items hold, each day changed by what is given."""
+    named = {name: (item.metric if item.source == CLOCK else f"{item.source}.{item.metric}") for name, item in ITEMS.items()}
+    own = [name for name, item in ITEMS.items() if item.source == CLOCK or name in items]
+    return [(day, {named[name]: {**_GOOD, **changed}[name] for name in own}) for day, changed in enumerate(days)]
+
+
+def _without(source: str, day: Mapping[str, Any]) -> dict[str, Any]:
+    """A reading that another source says nothing beside."""
+    return {name: value for name, value in day.items() if not name.startswith(f"{source}.")}
+
+
+_LIQUID = _token({}, items=("volume", "trader_grade"))[0][1]
+
+TRIGGER = Trigger(
+    key="moonshot_checklist",
+    noun="Moonshot Candidate",
+    label="New Moonshot Candidate",
+    description="Triggers when enough of the moonshot checklist holds for a token.",
+    semantics=1,
+    subject="token",
+    options=ChecklistOptions,
+    payload=ChecklistPayload,
+    sources=sources,
+    lookback=lookback,
+    scan=scan,
+    holds=holds,
+    summary=summary,
+    sample=sample(
+        "moonshot_checklist",
+        "New Moonshot Candidate",
+        ("token:4139", 4139, "Render", "RNDR"),
+        _EXAMPLE,
+        summary({**_EXAMPLE, "subject_name": "Render", "as_of": _TIME}),
+        _TIME,
+    ),
+    fires=(
+        Case(
+            "enough items hold",
+            {},
+            _token(_WEAK, {}),
+            {1: {"items_held": 11, "previous_items_held": 7, "missed_items": "tokenomics", "unknown_items": "backers"}},
+        ),
+        Case("exactly as many as required", {"required": 11}, _token(_WEAK, {}), {1: {"items_required": 11}}),
+        Case(
+            "only some items count",
+            {"items": "size,trader_grade", "required": 2},
+            _token({"size": 40, "trader_grade": 10.0}, {}, items=("size", "trader_grade")),
+            {1: {"held_items": "size, trader_grade", "items_checked": 2}},
+        ),
+        Case(
+            "it must have lost the band before it is told again",
+            {"required": 11},
+            _token(_WEAK, {}, {"volume": 0.0}, {}, {"volume": 0.0, "security": 1.0}, {}),
+            {1: {}, 5: {"previous_items_held": 9}},
+        ),
+        Case("confirmed by a second reading", {"min_observations": 2}, _token(_WEAK, {}, {}), {2: {"items_held": 11}}),
+        Case("own limits", {"scores_at": 5, "required": 12}, _token(_WEAK, {}), {1: {"items_held": 12, "missed_items": ""}}),
+    ),
+    silent=(
+        Case("the first reading", {}, _token({})),
+        Case("too few items hold", {"required": 12}, _token(_WEAK, {})),
+        Case(
+            "it is too large",
+            {"items": "size,trader_grade", "required": 2},
+            _token({"trader_grade": 1.0}, {"size": 100}, items=("size", "trader_grade")),
+        ),
+        Case(
+            "what stood beside was only not known before",
+            {"items": "volume,trader_grade", "required": 2},
+            [(0, _without(TRADER, _LIQUID)), (1, _LIQUID)],
+        ),
+        Case(
+            "one item is lost and found again",
+            {"required": 11},
+            _token({}, {"volume": None}, {}, {"security": None}, {}),
+        ),
+        Case("too long a silence lies between", {}, [_token(_WEAK)[0], (4, _token({})[0][1])]),
+    ),
+)
