@@ -169,20 +169,20 @@ def walks(draw: st.DrawFn) -> list[Row]:
     """A few kinds of days that stay for a while, with gaps: long enough for a signal to go stale or be forgotten."""
     day = st.fixed_dictionaries(
         {
-            "grade": st.sampled_from([20.0, 29.9, 30.0, 60.0, None]),
-            "trend": st.sampled_from([1, 1, -1, -1, 0, None]),
-            "signal": st.sampled_from([0, 0, 0, 1, -1, None]),
-            "ratio": st.sampled_from([0.4, 0.5, 0.51, 1.0, None]),
-            "fundamental": st.sampled_from([70.0, 68.0, 67.0, 60.0, None]),
-            "close": st.sampled_from([100.0, 98.0, 95.0, 94.9, 105.0, None]),
+            "grade": st.sampled_from([20.0, 29.9, 29.0, 30.0, 60.0, 60.0, 75.0, None]),
+            "trend": st.sampled_from([1, 1, 1, -1, -1, -1, 0, None]),
+            "signal": st.sampled_from([0, 0, 0, 1, 1, -1, None]),
+            "ratio": st.sampled_from([0.4, 0.5, 0.3, 0.51, 1.0, 2.0, None]),
+            "fundamental": st.sampled_from([70.0, 70.0, 68.0, 67.0, 60.0, 73.0, None]),
+            "close": st.sampled_from([100.0, 98.0, 95.0, 94.9, 105.0, 101.0, None]),
         }
     )
-    kinds = st.sampled_from(draw(st.lists(day, min_size=1, max_size=5)))
-    stay = st.sampled_from([1, 1, 1, 2, 5, 8, 20, 31, 60])
-    step = st.sampled_from([1, 1, 1, 1, 1, 1, 2, 3, 4])
+    kinds = st.sampled_from(draw(st.lists(day, min_size=2, max_size=6)))
+    stay = st.sampled_from([1, 1, 2, 3, 5, 8, 20, 31, 60])
+    step = st.sampled_from([1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 4])
     rows: list[Row] = []
     time = 0
-    for kind, stays, first in draw(st.lists(st.tuples(kinds, stay, step), max_size=9)):
+    for kind, stays, first in draw(st.lists(st.tuples(kinds, stay, step), min_size=2, max_size=9)):
         for number in range(stays):
             time += (first if not number else 1) * DAY
             # a signal is given on the first day of its kind, or said again each day by a reading that is not renewed
@@ -204,7 +204,7 @@ def questions(draw: st.DrawFn) -> Question:
     signs = draw(st.lists(st.sampled_from(list(SIGNS)), min_size=1, unique=True))
     asked = {
         "signs": ",".join(signs),
-        "at_least": draw(st.integers(1, len(signs))),
+        "at_least": draw(st.sampled_from([1, 1, min(2, len(signs)), len(signs)])),
         "also_clear": draw(st.booleans()),
         "min_observations": draw(st.sampled_from([1, 1, 2])),
         "cooldown_hours": draw(st.sampled_from([6.0, 6.0, 100.0])),
