@@ -119,25 +119,19 @@ def sandbox(host: str, port: int, day: str, start: str, **given: Any) -> None:
 @click.argument("source", required=False)
 def poll(source: str | None) -> None:
     """Poll SOURCE now, or every source that somebody wants."""
-    from integration.service.observe import observe
-    from integration.service.wanting import selections
+    from integration.service.noticing import latest
+    from integration.service.scheduling import poll_now
 
     with _gradewire() as gradewire:
-        known = gradewire.catalogue.sources
+        known = {key: each for key, each in gradewire.catalogue.sources.items() if each.derivation is None}
         if source is not None and source not in known:
             raise InvalidInput(f"Unknown source {source!r}. There are: {', '.join(known)}.")
-        chosen = [known[source]] if source else list(known.values())
-        with console.status("Polling …") as status:
-            for each in chosen:
-                for selection in selections(gradewire, each) or (["all"] if source and each.selection != "ids" else []):
-                    status.update(f"Polling {each.label} …")
-                    ended = observe(gradewire, each, selection, again=True)
-                    told = (
-                        f"{ended.rows} rows, {ended.events} events, {ended.owed} deliveries" if not ended.error else ended.error
-                    )
-                    console.print(f"{each.key} ({selection}): {ended.status}, {told}")
-                if source and each.selection == "ids" and not selections(gradewire, each):
-                    console.print(f"{each.key}: nobody wants a {each.subject} of it yet; subscribe to one first.")
+        with console.status("Polling …"):
+            for ended in poll_now(gradewire, known[source] if source else None):
+                told = f"{ended.rows} rows, {ended.events} events, {ended.owed} deliveries" if not ended.error else ended.error
+                console.print(f"{ended.source} ({ended.selection}): {ended.status}, {told}")
+        for notice in latest(gradewire):
+            console.print(f"[yellow]![/] {notice.text}", highlight=False)
 
 
 @main.command()

@@ -40,7 +40,8 @@ class Setting:
         return self.env or f"GRADEWIRE_{self.name.upper()}"
 
 
-#: Published plans (calls a month, calls a minute, newest days withheld); the vendor's figures disagree, so all can be set.
+#: Published plans, each with what is in those before it (calls a month, calls a minute, newest days withheld); the vendor's
+#: figures disagree, so all can be set.
 PLANS: dict[str, tuple[int, int, int]] = {
     "free": (5_000, 20, 30),
     "advanced": (20_000, 60, 0),
@@ -53,6 +54,12 @@ def _plan(text: str) -> str:
     if text not in PLANS:
         raise ValueError(f"use one of {', '.join(PLANS)}")
     return text
+
+
+def _share(text: str) -> int:
+    if not 0 <= int(text) <= 90:
+        raise ValueError("use 0 to 90")
+    return int(text)
 
 
 def _security(text: str) -> str:
@@ -82,6 +89,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("calls_per_month", int, 0, "Calls a month Gradewire may make; 0 means the plan's"),
     Setting("calls_per_minute", int, 0, "Calls a minute Gradewire may make; 0 means the plan's"),
     Setting("withheld_days", int, -1, "Newest days that the plan withholds; -1 means the plan's"),
+    Setting("reserve_percent", _share, 10, "Share of the plan's calls that polling leaves to people, in percent, 0 to 90"),
     Setting("watched_tokens", int, 50, "Most tokens that may be watched through sources that are read token by token"),
     Setting(
         "database_url",
@@ -155,6 +163,10 @@ class Settings:
         """Calls a month and calls a minute that may be made."""
         month, minute, _ = PLANS[self["plan"]]
         return self["calls_per_month"] or month, self["calls_per_minute"] or minute
+
+    def includes(self, plan: str) -> bool:
+        """Whether the plan in force has what begins with another."""
+        return list(PLANS).index(self["plan"]) >= list(PLANS).index(plan)
 
     @property
     def withheld_days(self) -> int:

@@ -32,8 +32,8 @@ SANDBOX_PLAN = "vip"
 #: What the plan's calls a minute are enough for. A faster or larger sandbox lets itself be asked so much more often:
 #: polls that wait for the next minute would fall behind its clock for good.
 PLAN_DAY_S, PLAN_TOKENS = 5.0, 200
-#: More than can poll at once (each source, each index): polls that wait for upstream must not hold up deliveries.
-THREADS = 20
+#: One of them polls at a time: however long it waits for upstream, the others deliver.
+THREADS = 8
 STOP_S = 5.0
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -266,8 +266,7 @@ def _work(gradewire: Gradewire) -> None:
     use(gradewire)
     beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
     beat.daemon = True
-    for source in gradewire.catalogue.sources:
-        observe.delay(source)
+    observe.delay()
     sweep.delay()
     beat.start()
     warnings.filterwarnings("ignore", message=".*superuser privileges.*")

@@ -1,4 +1,4 @@
-"""The Celery app, and the beat schedule computed from the sources."""
+"""The Celery app, and its beat schedule."""
 
 from __future__ import annotations
 
@@ -6,39 +6,30 @@ from typing import Any
 
 from celery import Celery
 
-from integration import sources
 from integration.config import Settings, load
 from integration.domain.clock import MarketClock
-from integration.domain.retry import DAY
+from integration.domain.retry import DAY, HOUR
 
 #: Deliveries and polls go by queues of their own, so that a poll that waits for its next call holds up no delivery where
 #: each has its own workers. A worker that is not told which serves both.
 DELIVERING, POLLING = "gradewire", "poll"
 #: How often the sweep looks for deliveries that no wake-up told of, in seconds.
 SWEEP_S = 1.0
-#: A source is looked at this many times in its cadence; the poll's row in the database makes it one poll a slot.
-LOOKS = 8
-LOOK_S = (0.25, 60.0)
+#: How often polls that are due are looked for: in market time (ms), and within these seconds.
+LOOK_MS = 2 * HOUR
+LOOK_S = (0.25, 5.0)
 #: How often old readings are looked for, in market time (ms) and at least so many seconds apart.
 PRUNE_MS, PRUNE_S = DAY, 60.0
 
 
 def schedule(settings: Settings) -> dict[str, Any]:
-    """Beat's entries: one look a source, as often as its cadence asks for, and the sweep."""
+    """Beat's entries: one look for polls that are due, one for deliveries that are, one for what need not be kept."""
     clock = MarketClock(settings["speed"])
     entries: dict[str, Any] = {"sweep": {"task": "tasks.sweep", "schedule": SWEEP_S, "options": {"expires": SWEEP_S}}}
     pruning = max(clock.wall_length(PRUNE_MS) / 1000, PRUNE_S)
     entries["prune"] = {"task": "tasks.prune", "schedule": pruning, "options": {"expires": pruning}}
-    for source in sources.load().values():
-        if source.derivation is not None:
-            continue
-        wait = min(max(clock.wall_length(source.cadence) / 1000 / LOOKS, LOOK_S[0]), LOOK_S[1])
-        entries[f"observe {source.key}"] = {
-            "task": "tasks.observe",
-            "args": (source.key,),
-            "schedule": wait,
-            "options": {"expires": max(wait, 1.0)},
-        }
+    wait = min(max(clock.wall_length(LOOK_MS) / 1000, LOOK_S[0]), LOOK_S[1])
+    entries["observe"] = {"task": "tasks.observe", "schedule": wait, "options": {"expires": max(wait, 1.0)}}
     return entries
 
 

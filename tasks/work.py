@@ -8,8 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from integration.config import load
 from integration.domain.errors import GradewireError
-from integration.service import deliver, keeping
-from integration.service.observe import observe_due
+from integration.service import deliver, keeping, scheduling
 from integration.service.wiring import Gradewire, build
 from tasks.app import app
 
@@ -35,10 +34,9 @@ def gradewire() -> Gradewire:
 
 
 @app.task(name="tasks.observe", throws=WORLD)
-def observe(source: str) -> None:
-    """Poll whatever of a source is due."""
-    here = gradewire()
-    observe_due(here, here.catalogue.sources[source])
+def observe() -> None:
+    """Poll whatever is due."""
+    scheduling.run(gradewire())
 
 
 @app.task(name="tasks.drain", throws=WORLD)

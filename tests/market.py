@@ -20,7 +20,8 @@ from integration.domain.retry import DAY, MINUTE
 from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
 from integration.service import accounts, destinations, feeds, subscribe
 from integration.service.evaluate import Catalogue
-from integration.service.observe import Observed, observe, observe_due
+from integration.service.observe import Observed, observe
+from integration.service.scheduling import observe_due, poll_due
 from integration.service.wiring import Gradewire, build, wall_clock
 from integration.store.database import Database
 from integration.store.tables import event, reading
@@ -84,7 +85,8 @@ class Here:
         return only
 
     def poll_all(self) -> list[Observed]:
-        return [ended for source in self.catalogue.sources for ended in self.poll(source)]
+        """Whatever is due."""
+        return poll_due(self.gradewire)
 
     def feed(self, trigger: str, scope: Mapping[str, Any] | None = None, account: str = "", **options: Any) -> list[Any]:
         """A feed's events, newest first, decoded."""

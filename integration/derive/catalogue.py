@@ -7,13 +7,13 @@ from typing import Any
 
 from integration.derive.describe import describe_input, describe_output, possible_sources
 from integration.derive.openapi import scope_schema
-from integration.domain.catalogue import Source, Trigger
+from integration.domain.catalogue import Source, Trigger, split_source
 from integration.domain.retry import HOUR
 
 
 def describe_trigger(trigger: Trigger, sources: Mapping[str, Source]) -> dict[str, Any]:
     """One trigger, whole: its words, options, scope, payload, every source it can name, and a sample."""
-    default = trigger.sources(trigger.options().load({}))
+    default = {split_source(name)[0] for name in trigger.sources(trigger.options().load({}))}
     return {
         "key": trigger.key,
         "noun": trigger.noun,

@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, missing, validate
 
-from integration.domain.catalogue import Trigger
+from integration.domain.catalogue import Trigger, split_source
 
 #: The first that fits names the type.
 _TYPES: tuple[tuple[type[fields.Field[Any]], str], ...] = (
@@ -58,11 +58,15 @@ def _limits(field: fields.Field[Any]) -> dict[str, Any]:
 
 def possible_sources(trigger: Trigger) -> tuple[str, ...]:
     """Every source that a trigger can name, those of its default options first."""
-    found: dict[str, None] = {}
+    named = (name for options in possible_options(trigger) for name in trigger.sources(options))
+    return tuple(dict.fromkeys(split_source(name)[0] for name in named))
+
+
+def possible_options(trigger: Trigger) -> Iterator[dict[str, Any]]:
+    """A trigger's options, loaded: the default ones, then those with each choice that each of them offers."""
     for raw in _variants(trigger.options):
         with contextlib.suppress(ValidationError):  # a choice that asks for another option too
-            found |= dict.fromkeys(trigger.sources(trigger.options().load(raw)))
-    return tuple(found)
+            yield trigger.options().load(raw)
 
 
 def _variants(schema: type[Schema]) -> Iterator[dict[str, Any]]:

@@ -122,6 +122,7 @@ class Source:
     `by_plan` says whether the plan's look-back and withheld days apply.
     `plan` is the smallest plan that includes the endpoint; `gone` says why it cannot be polled at all any more.
     `max_age` (ms) is how old a reading may be where it stands beside another source's; None means two intervals or more.
+    `weight` says how much it matters where the plan's calls are short; `always` matters most.
     """
 
     key: str
@@ -150,6 +151,7 @@ class Source:
     plan: str = "free"
     gone: str = ""
     max_age: int | None = None
+    weight: float = 1.0
 
     @property
     def age(self) -> int:

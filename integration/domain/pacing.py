@@ -15,6 +15,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
+from statistics import median_low
 from typing import NamedTuple
 
 from integration.domain.history import max_gap
@@ -79,13 +81,15 @@ def brackets(looks: Iterable[Look]) -> Iterator[Bracket]:
 class Habit:
     """A new as_of is there between `early` and `late` ms after the time it is dated at.
 
-    `streak` is how many of the last ones in a row were found earlier than the one before; `count` how many there were.
+    `streak` is how many of the last ones in a row were found earlier than the one before; `count` how many there were;
+    `step` (ms) how far apart they mostly lie, 0 where that cannot be said.
     """
 
     early: int
     late: int
     streak: int
     count: int
+    step: int = 0
 
     @property
     def open(self) -> int:
@@ -109,7 +113,8 @@ def learn(found: Iterable[Bracket]) -> Habit | None:
     streak = 0
     while streak + 1 < len(seen) and seen[-1 - streak] < seen[-2 - streak]:
         streak += 1
-    return Habit(early, late, streak, len(kept))
+    apart = [b - a for a, b in pairwise(sorted({each.as_of for each in kept}))]
+    return Habit(early, late, streak, len(kept), median_low(apart) if apart else 0)
 
 
 def _held(agree: Sequence[bool], against: Sequence[bool]) -> bool:

@@ -1,23 +1,20 @@
-"""What people ask for, checked: options and scope in canonical form, and what they cost."""
+"""What people ask for, checked: options and scope in canonical form."""
 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import Source, Trigger
+from integration.domain.catalogue import Source, Trigger, split_source
 from integration.domain.errors import InvalidInput
 from integration.domain.ids import canonical, rule_id
-from integration.domain.retry import DAY
 from integration.domain.scope import Scope
-from integration.service.evaluate import ActiveRule, needed
-from integration.service.wanting import Wish, asked, wishes
+from integration.service.evaluate import ActiveRule, polled
+from integration.service.wanting import wanted
 from integration.service.wiring import Gradewire
 from integration.store.queries import subjects
 
@@ -26,15 +23,6 @@ SCOPE_FIELDS = ("tokens", "category", "exchange", "top", "indices")
 DWARFED, UNRANKED = 10, 10_000
 MOST_NAMED = 200
 MOST_DIGITS = 19
-PAGE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Upstream calls a month: what the sources of a rule take, and how many of these nobody else causes yet."""
-
-    calls_a_month: int
-    added: int
 
 
 def load_options(schema: type[Schema], raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,23 +94,30 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
     kind = next(iter(given), "any")
     fits = {"token": ("any", "tokens", "category", "exchange", "top"), "index": ("any", "indices"), "market": ("any",)}
     if kind not in fits[rule.trigger.subject]:
-        wanted = " or ".join(k for k in fits[rule.trigger.subject] if k != "any") or "no scope"
-        raise InvalidInput(f"{rule.trigger.label} is about each {rule.trigger.subject}: use {wanted}.", field=kind)
+        fit = " or ".join(k for k in fits[rule.trigger.subject] if k != "any") or "no scope"
+        raise InvalidInput(f"{rule.trigger.label} is about each {rule.trigger.subject}: use {fit}.", field=kind)
     scope = _scope(connection, kind, given.get(kind))
-    source = rule.source(gradewire.catalogue)
-    if source.selection == "ids" and source.subject == "token" and scope.kind != "tokens":
-        raise InvalidInput(f"{source.label} is read token by token: name the tokens you want.", field="tokens")
-    if source.selection == "ids" and source.subject == "token":
-        _within_cap(gradewire, connection, source, (rule, scope))
+    for source in _by_token(gradewire, rule):
+        if scope.kind != "tokens":
+            raise InvalidInput(f"{source.label} is read token by token: name the tokens you want.", field="tokens")
+        _within_cap(gradewire, connection, source, set(scope.ids))
     return scope
 
 
-def _within_cap(gradewire: Gradewire, connection: Connection, source: Source, wish: Wish) -> None:
-    """Refuse what would be left unpolled: a call each is dear, so the operator caps how many tokens are watched so."""
+def _by_token(gradewire: Gradewire, rule: ActiveRule) -> list[Source]:
+    """The sources that are asked for each token of the rule's scope."""
+    own = [name for name in rule.inputs if split_source(name)[1] is None]
+    keys = dict.fromkeys(key for name in own for key in polled(gradewire.catalogue, name))
+    sources = [gradewire.catalogue.sources[key] for key in keys]
+    return [source for source in sources if source.selection == "ids" and source.subject == rule.trigger.subject == "token"]
+
+
+def _within_cap(gradewire: Gradewire, connection: Connection, source: Source, ids: set[int]) -> None:
+    """Refuse what would be left unpolled: calls are dear, so the operator caps how many tokens are watched so."""
     most = int(gradewire.settings["watched_tokens"])
-    watched = {each for live in wishes(gradewire, connection) for each in asked(gradewire, connection, source, live)}
-    over = len(watched | asked(gradewire, connection, source, wish)) - most
-    if over > 0 and asked(gradewire, connection, source, wish) - watched:
+    watched = wanted(gradewire, connection).get(source.key) or set()
+    over = len(watched | ids) - most
+    if over > 0 and ids - watched:
         raise InvalidInput(
             f"{source.label} is read token by token, and at most {most} tokens may be watched so: {over} too many. "
             "Name fewer, or ask the operator to raise GRADEWIRE_WATCHED_TOKENS.",
@@ -180,23 +175,3 @@ def _subject_id(connection: Connection, one: str, name: str, field: str) -> int:
 
 def _number(subject: str) -> int:
     return int(subject.partition(":")[2])
-
-
-def cost(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> Cost:
-    """What polling for this takes. Who else wants the same adds nothing: calls follow from (source, subject) alone."""
-    wanted = wishes(gradewire, connection)
-    tokens = len(subjects.load(connection, kind="token"))
-    total = added = 0
-    for key in needed(gradewire.catalogue, rule, scope):
-        source = gradewire.catalogue.sources[key]
-        others = {each for wish in wanted for each in asked(gradewire, connection, source, wish)}
-        mine = asked(gradewire, connection, source, (rule, scope))
-        each = calls_a_month(source, tokens)
-        total += each * len(mine)
-        added += 0 if source.always else each * len(mine - others)
-    return Cost(total, added)
-
-
-def calls_a_month(source: Source, tokens: int) -> int:
-    """Upstream calls in 30 days of polling a source: all of it where so many tokens are known, else one of its subjects."""
-    return math.ceil(30 * DAY / source.cadence) * (max(1, math.ceil(tokens / PAGE)) if source.selection == "all_pages" else 1)

@@ -18,10 +18,11 @@ from integration.domain.catalogue import MARKET, Source
 from integration.domain.errors import InvalidInput, TooMany
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
-from integration.service.asking import ask, cost, scope_of
+from integration.service.asking import ask, scope_of
 from integration.service.evaluate import ActiveRule, facts_of, polled
 from integration.service.lacking import Lack, lacks
 from integration.service.preview import preview, tell_lacks
+from integration.service.pricing import calls
 from integration.service.trial import KEPT_DAYS, Inquiry, Progress, readings_of_one, run
 from integration.service.wiring import Gradewire
 from integration.service.wishing import wish
@@ -59,7 +60,7 @@ def backtest(gradewire: Gradewire, question: Question, progress: Progress = lamb
         inquiry = inquire(gradewire, connection, question)
         trial = run(connection, gradewire.catalogue, inquiry, progress)
         told = preview(connection, gradewire.catalogue, trial)
-        price = cost(gradewire, connection, inquiry.rule, inquiry.scope)
+        price = calls(gradewire, connection, inquiry.rule, inquiry.scope)
         found = lacks(gradewire, connection, inquiry)
     costs = {"calls_a_month": price.calls_a_month, "added_calls_a_month": price.added}
     return {**told, "cost": costs, "missing": tell_lacks(found)}, found

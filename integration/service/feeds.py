@@ -15,6 +15,7 @@ from integration.domain.retry import DAY
 from integration.domain.scope import Scope
 from integration.service.asking import ask, scope_of
 from integration.service.evaluate import ActiveRule, facts_of, identified, logs, store_events
+from integration.service.pricing import check_available
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, readings, rules, subjects
 
@@ -45,6 +46,7 @@ def read(
     Raises InvalidInput for options or scope, NotFound for an unknown `after_id`, TooMany at 200 live feeds an account.
     """
     rule = ask(gradewire, trigger, options)
+    check_available(gradewire, rule)
     now = gradewire.now()
     with gradewire.database.read() as connection:
         seen = scope_of(gradewire, connection, rule, scope)

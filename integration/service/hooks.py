@@ -10,6 +10,7 @@ from integration.domain.errors import InvalidInput, NotFound
 from integration.domain.payload import iso
 from integration.service.asking import ask, scope_of
 from integration.service.destinations import Shown, channel_of, check_config, store_destination
+from integration.service.pricing import check_available, cost
 from integration.service.subscribe import end, wish
 from integration.service.wiring import Gradewire
 from integration.store.queries import accounts, subscriptions
@@ -28,19 +29,22 @@ def create_hook(
     channel = channel_of(gradewire, "webhook")
     try:
         rule = ask(gradewire, trigger, options)
+        check_available(gradewire, rule)
         config = check_config(gradewire, channel, {"url": target_url, **({"secret": secret} if secret else {})})
     except InvalidInput as error:
         name = {"url": "target_url", "trigger": "event"}.get(error.field or "", error.field)
         raise InvalidInput(error.message.replace("url:", "target_url:"), field=name) from error
+    with gradewire.database.read() as connection:
+        wanted = scope_of(gradewire, connection, rule, scope)
+        price = cost(gradewire, connection, rule, wanted)
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
-        wanted = scope_of(gradewire, connection, rule, scope)
         mine = subscriptions.subscriptions(connection, account_id, origin="hook", trigger=trigger)
         there = [row.destination_id for row in mine if gradewire.vault.open(row.config)["url"] == config["url"]]
         place = there[0] if there else store_destination(gradewire, connection, account_id, channel, config, "Hook")
         identity, fresh = wish(gradewire, connection, account_id, rule, wanted, place, "hook")
         row = subscriptions.subscription_of(connection, account_id, identity)
-    return show_hook(gradewire, row, with_secret=True), fresh
+    return {**show_hook(gradewire, row, with_secret=True), "cost": price.shown()}, fresh
 
 
 def show_hook(gradewire: Gradewire, row: Any, *, with_secret: bool = False) -> Shown:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
@@ -15,18 +15,16 @@ from integration.domain.catalogue import Batch, Source, SubjectRow
 from integration.domain.errors import BudgetSpent, UpstreamError
 from integration.domain.retry import DAY, MINUTE
 from integration.service.deriving import Changed, derive, wanted
+from integration.service.noticing import baseline
+from integration.service.selecting import EVERYTHING, Selection
 from integration.service.tick import New, evaluate
-from integration.service.wanting import ALL, selections
+from integration.service.trusting import expected, judge, reached, size
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, polls, readings, subjects
 from integration.tokenmetrics import Fetched
 
 #: A poll's lease: far longer than fetching every page of the largest source takes.
 LEASE = 30 * MINUTE
-#: A poll with fewer rows than this share of the one before changes nothing …
-ENOUGH = 0.7
-#: … until so many of them in a row agree within this share of each other: then that is how many there are.
-AGREEING, AGREE_WITHIN = 3, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +41,57 @@ class Observed:
     error: str = ""
 
 
-def observe(gradewire: Gradewire, source: Source, selection: str = ALL, *, again: bool = False) -> Observed:
-    """Poll one source for the slot that market time is in. Another worker's poll, or one that is done, is left alone.
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A poll that is ours: its row and the lease that makes it so."""
 
-    `again` polls a slot of its own at the present moment, for people who want to look now.
+    source: Source
+    selection: Selection
+    slot: int
+    id: int
+    lease: str
+
+    def ended(self, status: str, **more: Any) -> Observed:
+        """How it ended."""
+        return Observed(self.source.key, self.selection.name, self.slot, status, **more)
+
+
+def observe(
+    gradewire: Gradewire, source: Source, selection: Selection = EVERYTHING, *, slot: int | None = None, again: bool = False
+) -> Observed:
+    """Poll a selection of a source for a slot (market time), by default the one that the market is in.
+
+    Another worker's poll, or one that is done, is left alone. `again` polls a slot of its own at the present moment, for
+    people who want to look now.
     """
     now = gradewire.now()
-    slot = gradewire.clock.at(now) if again else gradewire.clock.slot(now, source.cadence)
+    if again or slot is None:
+        slot = gradewire.clock.at(now) if again else gradewire.clock.slot(now, source.cadence)
     lease = secrets.token_hex(8)
     with gradewire.database.write() as connection:
-        poll_id = polls.claim(connection, source.key, selection, slot, lease=lease, now=now, until=now + LEASE)
+        poll_id = polls.claim(connection, source.key, selection.name, slot, lease=lease, now=now, until=now + LEASE)
         first = readings.newest_as_of(connection, source.key)
     if poll_id is None:
-        return Observed(source.key, selection, slot, "waiting")
+        return Observed(source.key, selection.name, slot, "waiting")
+    poll = Poll(source, selection, slot, poll_id, lease)
     try:
-        fetched = _fetch(gradewire, source, selection, slot, first, poll_id)
-        result = _commit(gradewire, source, selection, slot, poll_id, lease, fetched)
+        result = _commit(gradewire, poll, _fetch(gradewire, poll, first))
     except UpstreamError as error:
-        result = _failed(gradewire, source, selection, slot, poll_id, lease, error)
+        result = _failed(gradewire, poll, error)
     except Exception as error:
         unforeseen = UpstreamError(f"{source.label}: Gradewire failed ({type(error).__name__}); nothing was changed.")
-        _failed(gradewire, source, selection, slot, poll_id, lease, unforeseen)
+        _failed(gradewire, poll, unforeseen)
         raise
     if result.owed:
         gradewire.wake()
     return result
 
 
-def _fetch(gradewire: Gradewire, source: Source, selection: str, slot: int, newest: int | None, poll_id: int) -> Fetched:
-    start, end = span(source, slot, newest, gradewire.settings.withheld_days if source.by_plan else 0)
-    ids = None if selection == ALL else [int(selection)]
-    return gradewire.client.fetch(source, ids=ids, start=start, end=end, slot=slot, poll_id=poll_id)
+def _fetch(gradewire: Gradewire, poll: Poll, newest: int | None) -> Fetched:
+    source = poll.source
+    start, end = span(source, poll.slot, newest, gradewire.settings.withheld_days if source.by_plan else 0)
+    dated = poll.slot - poll.slot % source.cadence
+    return gradewire.client.fetch(source, ids=poll.selection.ids, start=start, end=end, slot=dated, poll_id=poll.id)
 
 
 def span(source: Source, slot: int, newest: int | None, withheld_days: int) -> tuple[date | None, date | None]:
@@ -90,65 +108,45 @@ def _date(milliseconds: int) -> date:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).date()
 
 
-def _commit(
-    gradewire: Gradewire, source: Source, selection: str, slot: int, poll_id: int, lease: str, fetched: Fetched
-) -> Observed:
+def _commit(gradewire: Gradewire, poll: Poll, fetched: Fetched) -> Observed:
     """Store what was fetched, find what fired, write events and what they owe: all of it or nothing."""
-    rows = size(source, fetched)
+    source, rows = poll.source, size(poll.source, poll.selection, fetched)
     with gradewire.database.write() as connection:
-        if not polls.is_mine(connection, poll_id, lease):
-            return Observed(source.key, selection, slot, "waiting")
+        if not polls.is_mine(connection, poll.id, poll.lease):
+            return poll.ended("waiting")
         events.lock(connection)
         wall = gradewire.now()
         now = max(wall, readings.newest_known_at(connection) + 1)
-        if not trusted(rows, polls.recent(connection, source.key, selection, limit=20)):
+        recent = polls.recent(connection, source.key, poll.selection.name, limit=20)
+        judgement = judge(rows, recent, expected(connection, source, poll.selection))
+        if judgement == "short":
             error = f"Only {rows} rows came, far fewer than before; nothing was changed."
-            polls.settle(
-                connection,
-                poll_id,
-                lease,
-                "partial",
-                now=now,
-                rows=rows,
-                error=error,
-                lease_until=wall + _pause(gradewire, source),
-            )
-            return Observed(source.key, selection, slot, "partial", rows, error=error)
+            told = {"rows": rows, "calls": fetched.calls, "error": error}
+            pause = wall + _pause(gradewire, poll)
+            polls.settle(connection, poll.id, poll.lease, "partial", now=now, lease_until=pause, **told)
+            return poll.ended("partial", rows=rows, error=error)
+        if judgement == "believed":
+            baseline(connection, source, poll.slot, rows, wall)
         _keep_names(connection, fetched.names, now)
-        names, oldest = store_batch(connection, source, fetched.batch, poll_id, now=now)
-        found, owed = evaluate(connection, gradewire.catalogue, gradewire.asked, New(source, names, oldest, now), due=wall)
-        times = sorted({int(time) for time in fetched.batch.as_of.tolist() if time >= oldest})
-        changed = Changed(names, times if names else [])
-        want = wanted(gradewire.catalogue, gradewire.asked.sources(connection))
-        for derived, its_names, its_oldest in derive(connection, gradewire.catalogue, source, changed, want=want, now=now):
-            new = New(derived, its_names, its_oldest, now)
-            more = evaluate(connection, gradewire.catalogue, gradewire.asked, new, due=wall)
-            found, owed = found + more[0], owed + more[1]
-        polls.settle(connection, poll_id, lease, "done", now=now, rows=rows, events=found)
-    return Observed(source.key, selection, slot, "done", rows, found, owed)
+        fresh, found, owed = _take_in(gradewire, connection, poll, fetched.batch, now=now, due=wall)
+        seen = {"rows": rows, "fresh": fresh, "calls": fetched.calls, "newest": reached(fetched.batch), "events": found}
+        polls.settle(connection, poll.id, poll.lease, "done", now=now, **seen)
+    return poll.ended("done", rows=rows, events=found, owed=owed)
 
 
-def size(source: Source, fetched: Fetched) -> int:
-    """How many rows an answer has; of a source that is asked for days, rows a day, for some polls ask for more days."""
-    rows = fetched.batch.rows or len(fetched.batch.subjects) or len(fetched.names)
-    days = len(np.unique(fetched.batch.as_of)) if source.ranged else 1
-    return math.ceil(rows / max(days, 1))
-
-
-def trusted(rows: int, recent: Sequence[tuple[str, int]]) -> bool:
-    """Whether so many rows are a whole answer, given the (status, rows) of earlier polls, newest first.
-
-    The first answer ever must have some; after that, three short ones in a row that agree are believed.
-    """
-    last = next((count for status, count in recent if status == "done"), None)
-    if rows >= ENOUGH * last if last is not None else rows > 0:
-        return True
-    short = []
-    for status, count in recent[: AGREEING - 1]:
-        if status != "partial":
-            return False
-        short.append(count)
-    return len(short) == AGREEING - 1 and all(abs(count - rows) <= AGREE_WITHIN * max(rows, 1) for count in short)
+def _take_in(
+    gradewire: Gradewire, connection: Connection, poll: Poll, batch: Batch, *, now: int, due: int
+) -> tuple[int, int, int]:
+    """Store, derive and evaluate: (new readings, events, deliveries owed)."""
+    catalogue, asked = gradewire.catalogue, gradewire.asked
+    names, oldest, fresh = store_batch(connection, poll.source, batch, poll.id, now=now)
+    found, owed = evaluate(connection, catalogue, asked, New(poll.source, names, oldest, now), due=due)
+    times = sorted({int(time) for time in batch.as_of.tolist() if time >= oldest})
+    changed, want = Changed(names, times if names else []), wanted(catalogue, asked.sources(connection))
+    for derived, its_names, its_oldest in derive(connection, catalogue, poll.source, changed, want=want, now=now):
+        more = evaluate(connection, catalogue, asked, New(derived, its_names, its_oldest, now), due=due)
+        found, owed = found + more[0], owed + more[1]
+    return fresh, found, owed
 
 
 def _keep_names(connection: Connection, names: Sequence[SubjectRow], now: int) -> None:
@@ -158,8 +156,16 @@ def _keep_names(connection: Connection, names: Sequence[SubjectRow], now: int) -
         subjects.forget_ranks(connection, ranked)
 
 
-def store_batch(connection: Connection, source: Source, batch: Batch, poll_id: int | None, *, now: int) -> tuple[list[str], int]:
-    """Store the readings of a batch that say something new: (subjects with new readings, oldest new as_of in ms).
+class Stored(NamedTuple):
+    """What a batch brought: subjects with new live readings, the oldest new as_of (ms), how many readings were new."""
+
+    names: list[str]
+    oldest: int
+    fresh: int
+
+
+def store_batch(connection: Connection, source: Source, batch: Batch, poll_id: int | None, *, now: int) -> Stored:
+    """Store the readings of a batch that say something new.
 
     An identical (subject, as_of, values) adds none; a different one is a new version. Of a subject that this source
     never told of before, all but the newest reading are history from before its first live one (origin backfill).
@@ -184,32 +190,23 @@ def store_batch(connection: Connection, source: Source, batch: Batch, poll_id: i
     before_live = [row for row in fresh if row.subject in unseen and row.as_of < newest[row.subject]]
     past = [row._replace(origin="backfill", known_at=min(row.as_of, now - 1)) for row in before_live]
     readings.add(connection, live + past)
-    return sorted({row.subject for row in live}), min((row.as_of for row in live), default=0)
+    names, oldest = sorted({row.subject for row in live}), min((row.as_of for row in live), default=0)
+    return Stored(names, oldest, len(fresh))
 
 
-def _pause(gradewire: Gradewire, source: Source) -> int:
-    """How long a failed poll waits before it is repeated: a twenty-fourth of the cadence, in wall ms."""
-    return max(200, round(gradewire.clock.wall_length(source.cadence) / 24))
+def _pause(gradewire: Gradewire, poll: Poll) -> int:
+    """How long (wall ms) what did not end well waits before it is repeated: a twenty-fourth of the cadence, then as long as it
+    has been waited for, so that a long outage costs few calls."""
+    cadence, clock = poll.source.cadence, gradewire.clock
+    since = min(clock.at(gradewire.now()) - poll.slot, cadence)
+    return max(200, round(clock.wall_length(max(cadence // 24, since))))
 
 
-def _failed(
-    gradewire: Gradewire, source: Source, selection: str, slot: int, poll_id: int, lease: str, error: UpstreamError
-) -> Observed:
+def _failed(gradewire: Gradewire, poll: Poll, error: UpstreamError) -> Observed:
     now = gradewire.now()
-    wait = now + _pause(gradewire, source)
-    if isinstance(error, BudgetSpent):
-        wait = max(wait, error.retry_at)
+    wait = now + _pause(gradewire, poll)
+    if error.retry_at is not None:  # the plan's next calls come at a known time; others may ask for more than our pause
+        wait = error.retry_at if isinstance(error, BudgetSpent) else max(wait, error.retry_at)
     with gradewire.database.write() as connection:
-        polls.settle(connection, poll_id, lease, "failed", now=now, error=error.message[:500], lease_until=wait)
-    return Observed(source.key, selection, slot, "failed", error=error.message)
-
-
-def observe_due(gradewire: Gradewire, source: Source) -> list[Observed]:
-    """Poll whatever of a source is due: what beat asks for. Most of the time there is nothing to do."""
-    slot, now = gradewire.clock.slot(gradewire.now(), source.cadence), gradewire.now()
-    due = []
-    for selection in selections(gradewire, source):
-        with gradewire.database.read() as connection:
-            if polls.state(connection, source.key, selection, slot, now) is None:
-                due.append(selection)
-    return [observe(gradewire, source, selection) for selection in due]
+        polls.settle(connection, poll.id, poll.lease, "failed", now=now, error=error.message[:500], lease_until=wait)
+    return poll.ended("failed", error=error.message)

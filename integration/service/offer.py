@@ -5,27 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 from integration.derive.catalogue import describe_trigger
+from integration.derive.describe import possible_options
 from integration.domain.catalogue import Trigger
-from integration.service.asking import calls_a_month
+from integration.service.evaluate import polled
+from integration.service.pricing import Meter, unavailable
+from integration.service.wanting import obstacle
 from integration.service.wiring import Gradewire
-from integration.store.queries import overview, subjects
+from integration.store.queries import subjects
 
 Shown = dict[str, Any]
 PAGE = 100
 
 
 def catalogue(gradewire: Gradewire) -> list[Shown]:
-    """Every trigger: its words, options, scope, payload, a sample, and what polling its sources costs."""
+    """Every trigger: its words, options, scope, payload, a sample, whether it can be had, and what polling its sources costs."""
     with gradewire.database.read() as connection:
-        tokens = overview.count_subjects(connection, "token")
-    return [_trigger(gradewire, trigger, tokens) for trigger in gradewire.catalogue.triggers.values()]
+        meter = Meter(gradewire, connection)
+        return [_trigger(gradewire, meter, trigger) for trigger in gradewire.catalogue.triggers.values()]
 
 
-def _trigger(gradewire: Gradewire, trigger: Trigger, tokens: int) -> Shown:
-    sources = gradewire.catalogue.sources
-    described = describe_trigger(trigger, sources)
-    costs = [{**source, "calls_a_month": calls_a_month(sources[source["key"]], tokens)} for source in described["sources"]]
-    return {**described, "sources": costs}
+def _trigger(gradewire: Gradewire, meter: Meter, trigger: Trigger) -> Shown:
+    described = describe_trigger(trigger, gradewire.catalogue.sources)
+    reasons = [unavailable(gradewire, trigger, options) for options in possible_options(trigger)]
+    reason = "" if "" in reasons else reasons[0]
+    sources = [{**source, **_source(gradewire, meter, source["key"])} for source in described["sources"]]
+    return {**described, "sources": sources, "available": not reason, "reason": reason or None}
+
+
+def _source(gradewire: Gradewire, meter: Meter, name: str) -> Shown:
+    """Whether a source can be had, and the calls a month that reading it takes: for one subject where it is read so, else all."""
+    polled_ = [gradewire.catalogue.sources[key] for key in polled(gradewire.catalogue, name)]
+    reason = next((why for source in polled_ if (why := obstacle(gradewire, source))), None)
+    calls = sum(meter.one(source, {1} if source.selection == "ids" else None) for source in polled_)
+    return {"calls_a_month": round(calls), "available": reason is None, "reason": reason}
 
 
 def choices(gradewire: Gradewire, name: str, text: str, page: int) -> list[Shown]:

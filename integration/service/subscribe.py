@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from integration.domain.errors import Conflict, NotFound
 from integration.domain.payload import iso
 from integration.domain.scope import Scope
-from integration.service.asking import ask, cost, scope_of
+from integration.service.asking import ask, scope_of
 from integration.service.destinations import Shown, destination_row
 from integration.service.evaluate import ActiveRule
+from integration.service.pricing import check_available, cost
 from integration.service.wiring import Gradewire
 from integration.store.queries import accounts, deliveries, rules, subscriptions
 from integration.store.secrets import new_id
@@ -36,14 +37,31 @@ def create_subscription(
     shadow is wished for of what is told already.
     """
     rule = ask(gradewire, trigger, options)
+    check_available(gradewire, rule)
+    with gradewire.database.read() as connection:
+        wanted = scope_of(gradewire, connection, rule, scope)
+        price = cost(gradewire, connection, rule, wanted)
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
         destination = destination_row(connection, account_id, destination_id)
-        wanted = scope_of(gradewire, connection, rule, scope)
-        price = cost(gradewire, connection, rule, wanted)
         identity, _ = wish(gradewire, connection, account_id, rule, wanted, destination.id, origin, shadow=shadow)
         shown = show_subscription(subscriptions.subscription_of(connection, account_id, identity))
-    return {**shown, "cost": {"calls_a_month": price.calls_a_month, "added_calls_a_month": price.added}}
+    return {**shown, "cost": price.shown()}
+
+
+def preview_subscription(gradewire: Gradewire, trigger: str, options: Mapping[str, Any], scope: Mapping[str, Any]) -> Shown:
+    """What a subscription would be and cost; nothing is made. Raises what making it would raise for the same."""
+    rule = ask(gradewire, trigger, options)
+    check_available(gradewire, rule)
+    with gradewire.database.read() as connection:
+        wanted = scope_of(gradewire, connection, rule, scope)
+        price = cost(gradewire, connection, rule, wanted)
+    return {
+        "trigger": trigger,
+        "options": json.loads(rule.canonical),
+        "scope": json.loads(wanted.text),
+        "cost": price.shown(),
+    }
 
 
 def wish(

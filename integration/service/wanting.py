@@ -1,53 +1,149 @@
-"""What is wanted of the upstream: which selections of a source follow from the rules and scopes that are live."""
+"""What is wanted of the upstream: of each source all, or some subjects. It follows from the rules and scopes that are live,
+whether one or a hundred thousand want the same."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator, Set
+
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import Source
+from integration.domain.catalogue import MARKET, Source, split_source
 from integration.domain.scope import Scope
-from integration.service.evaluate import ActiveRule, active, needed
+from integration.service.evaluate import RANKS, Catalogue, active
+from integration.service.selecting import Selection, selected
 from integration.service.wiring import Gradewire
-from integration.store.queries import rules, subjects
+from integration.store.queries import revisions, rules, subjects
 
-#: The selection of a source that is read whole; others are read id by id.
-ALL = "all"
+_KINDS = {"tokens": "token", "indices": "index"}
+_LISTS = {"category": "categories", "exchange": "exchanges"}
+#: Tokens about to enter the top N are read too, so that what they do on the day they enter is seen as a change.
+NEAR = 1.2
+#: After so many changes to what is wanted there may be so much of it that it is not looked at anew at every look: what was
+#: found is used for so many times as long as finding it took.
+MANY, AGAIN = 20_000, 20
+#: Rules read from the database at a time.
+AT_ONCE = 1_000
 
-Wish = tuple[ActiveRule, Scope]
+#: The sources of a rule, as its trigger names them, and whom they are wanted about: all that polling looks at in a wish.
+Wish = tuple[tuple[str, ...], Scope]
+#: What is wanted of each polled source: some ids, or all (None).
+Wants = dict[str, "set[int] | None"]
+#: Whom the same sources are wanted about, by those sources and the kind of subject; None means any.
+Whose = dict[tuple[tuple[str, ...], str], "set[str] | None"]
 
 
-def wishes(gradewire: Gradewire, connection: Connection) -> list[Wish]:
-    """Every rule with a scope that a subscription (also a paused one) or an awake feed wants."""
-    now = gradewire.now()
-    live = {row.id: rule for row in rules.live_rules(connection, now) if (rule := active(gradewire.catalogue, row))}
-    wanted = rules.wanted_scopes(connection, now)
-    return [(live[rule_id], Scope.parse(text)) for *_, text, rule_id in wanted if rule_id in live]
+def wanted(gradewire: Gradewire, connection: Connection, more: Iterable[Wish] = ()) -> Wants:
+    """What is wanted of every source that can be polled; also what would be, with some more wishes."""
+    catalogue = gradewire.catalogue
+    found: Wants = {source.key: None for source in catalogue.sources.values() if source.always}
+    for part in (_present(gradewire, connection), _joined(connection, more)):
+        for (inputs, _), whose in part.items():
+            for key, ids in asked(catalogue, inputs, whose):
+                mine = found.setdefault(key, set())
+                found[key] = None if ids is None or mine is None else mine | ids
+    return {key: ids for key, ids in found.items() if not obstacle(gradewire, catalogue.sources[key])}
 
 
-def asked(gradewire: Gradewire, connection: Connection, source: Source, wish: Wish) -> set[str]:
-    """The selections of a source that one wish asks for."""
-    rule, scope = wish
-    if source.key not in needed(gradewire.catalogue, rule, scope):
-        return set()
-    if source.selection != "ids":
-        return {ALL}
+def _present(gradewire: Gradewire, connection: Connection) -> Whose:
+    """What subscriptions (also paused ones) and awake feeds want. Where there are very many, it may be a little old."""
+    began = time.monotonic()
+    kept: tuple[float, Whose] | None = gradewire.memory.get("wanted")
+    if kept is None or began > kept[0] or revisions.current(connection) < MANY:
+        pairs = rules.wanted_scopes(connection, gradewire.now())
+        inputs = _inputs(gradewire, connection, {rule for rule, _ in pairs})
+        found = _joined(connection, ((inputs[rule], Scope.parse(text)) for rule, text in pairs if inputs[rule]))
+        kept = (began + AGAIN * (time.monotonic() - began), found)
+        gradewire.memory["wanted"] = kept
+    return kept[1]
+
+
+def _joined(connection: Connection, wishes: Iterable[Wish]) -> Whose:
+    """Wishes for the same sources as one."""
+    found: Whose = {}
+    held: dict[Scope, frozenset[str] | None] = {}
+    for inputs, scope in wishes:
+        if scope not in held:
+            held[scope] = within(connection, scope)
+        key = with_ranks(inputs, scope), _KINDS.get(scope.kind, "token")
+        mine, more = found.setdefault(key, set()), held[scope]
+        if more is None or mine is None:
+            found[key] = None
+        else:
+            mine.update(more)
+    return found
+
+
+def _inputs(gradewire: Gradewire, connection: Connection, identities: set[str]) -> dict[str, tuple[str, ...]]:
+    """The sources that rules read, none where this version does not know the rule. A rule never changes: it is read once."""
+    known: dict[str, tuple[str, ...]] = gradewire.memory.setdefault("inputs", {})
+    unknown = sorted(identities - known.keys())
+    for start in range(0, len(unknown), AT_ONCE):
+        for identity, row in rules.load(connection, unknown[start : start + AT_ONCE]).items():
+            rule = active(gradewire.catalogue, row)
+            known[identity] = rule.inputs if rule else ()
+    return known
+
+
+def within(connection: Connection, scope: Scope) -> frozenset[str] | None:
+    """The subjects that a scope holds now, or may soon; None where it holds any."""
     if scope.kind == "any":
-        return {name.partition(":")[2] for name in subjects.load(connection, kind=source.subject)}
-    return {str(number) for number in scope.ids}
+        return None
+    if scope.kind in _KINDS:
+        return frozenset(f"{_KINDS[scope.kind]}:{number}" for number in scope.ids)
+    if scope.kind == "top":
+        return frozenset(subjects.ranked(connection, round(scope.n * NEAR)))
+    return frozenset(subjects.listed(connection, _LISTS[scope.kind], scope.slug))
 
 
-def selections(gradewire: Gradewire, source: Source) -> list[str]:
-    """What is to be polled of a source now: "all", or one entry for each wanted id; empty where nobody wants it."""
-    if source.derivation is not None or source.gone:
-        return []
-    if source.always:
-        return [ALL]
+def with_ranks(inputs: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
+    """The sources of a rule, and that of ranks where the scope goes by them."""
+    return (*inputs, RANKS) if scope.kind == "top" else inputs
+
+
+def asked(catalogue: Catalogue, inputs: Iterable[str], whose: Set[str] | None) -> Iterator[tuple[str, set[int] | None]]:
+    """(polled source, the ids of it or None for all) that a rule's sources ask for about some subjects, or about any."""
+    for name in inputs:
+        key, one = split_source(name)
+        yield from _polled(catalogue, key, {one} if one else whose)
+
+
+def _polled(catalogue: Catalogue, key: str, whose: Set[str] | None) -> Iterator[tuple[str, set[int] | None]]:
+    source = catalogue.sources[key]
+    how = source.derivation
+    if how is None:
+        yield key, _ids(source, whose)
+        return
+    for each in how.inputs:
+        yield from _polled(catalogue, each.source, None if how.whole or whose is None else whose | {*each.always})
+
+
+def _ids(source: Source, whose: Set[str] | None) -> set[int] | None:
+    """The ids of some subjects for a source; all where it speaks of another kind of subject than they are."""
+    if whose is None or source.subject == MARKET:
+        return None
+    mine = {int(number) for kind, _, number in (name.partition(":") for name in whose) if kind == source.subject}
+    return mine if mine or not whose else None
+
+
+def obstacle(gradewire: Gradewire, source: Source) -> str:
+    """Why a source cannot be polled at all; empty where it can."""
+    if source.gone:
+        return f"{source.label}: {source.gone}"
+    if not gradewire.settings.includes(source.plan):
+        mine = gradewire.settings["plan"].capitalize()
+        return f"{source.label} begin with the {source.plan.capitalize()} plan of Token Metrics, and this is the {mine} plan."
+    return ""
+
+
+def selections(gradewire: Gradewire, source: Source) -> list[Selection]:
+    """What is to be polled of a source now; nothing where nobody wants it, or where it cannot be had."""
     with gradewire.database.read() as connection:
-        found = {each for wish in wishes(gradewire, connection) for each in asked(gradewire, connection, source, wish)}
-    return sorted(found, key=lambda each: (len(each), each))
+        wants = wanted(gradewire, connection)
+        return selected(connection, source, wants[source.key]) if source.key in wants else []
 
 
 def wanted_subjects(gradewire: Gradewire, connection: Connection, source: Source) -> set[str] | None:
     """The subjects that are to be read of a source, None where all are."""
-    found = {each for wish in wishes(gradewire, connection) for each in asked(gradewire, connection, source, wish)}
-    return None if ALL in found or source.always else {f"{source.subject}:{each}" for each in found}
+    ids = wanted(gradewire, connection).get(source.key, set())
+    return None if ids is None else {f"{source.subject}:{number}" for number in ids}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,17 @@ def wall_clock() -> int:
 
 @dataclass
 class Gradewire:
-    """Everything a door needs. `now` gives wall time in ms; `wake` tells the workers that there is something to deliver."""
+    """Everything a door needs. `now` gives wall time in ms; `wake` tells the workers that there is something to deliver.
+
+    `memory` is what use cases keep between calls for speed, by name: never the truth.
+    """
 
     settings: Settings
     database: Database
     vault: Vault
     now: Callable[[], int] = wall_clock
     wake: Callable[[], None] = lambda: None
+    memory: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -69,7 +69,12 @@ class TriggerOut(Schema):
     options = fields.List(_free("Option", "Key, label, help, type, default, choices, unit, min, max"), required=True)
     scope = fields.List(_free("Scope", "Ways to say who is watched; at most one may be given"), required=True)
     payload = fields.List(_free("Payload Field", "Key, label, help, type, nullable, unit"), required=True)
-    sources = fields.List(_free("Source", "What is polled for it, how often, and the calls a month that takes"), required=True)
+    sources = fields.List(
+        _free("Source", "What is polled for it: how often, the calls a month that takes, whether it can be had"),
+        required=True,
+    )
+    available = fields.Boolean(required=True, metadata=described("Available", "Whether it can be subscribed to here"))
+    reason = _text("Reason", "Why not, if not", required=True, allow_none=True)
     sample = _free("Sample", "A made-up event", required=True)
 
 
@@ -94,6 +99,23 @@ class ListQuery(Schema):
         load_default="", validate=validate.Length(max=100), metadata=described("Search", "Part of a name or symbol")
     )
     page = fields.Integer(load_default=0, validate=validate.Range(0, 1000), metadata=described("Page", "From 0; 100 a page"))
+
+
+class Cost(Schema):
+    """What a wish costs in upstream calls, how old its data are on this plan, and how often it may come true."""
+
+    calls_a_month = fields.Integer(required=True, metadata=described("Calls a Month", "What polling for this takes"))
+    added_calls_a_month = fields.Integer(required=True, metadata=described("Added", "Of these, what nobody else causes yet"))
+    total_calls_a_month = fields.Integer(required=True, metadata=described("Total", "What all wishes take, with this one"))
+    plan_calls_a_month = fields.Integer(required=True, metadata=described("Of the Plan's", "Calls a month that the plan has"))
+    calls_taken = fields.Integer(required=True, metadata=described("Taken", "Calls taken in this month so far"))
+    data_age_days = fields.Integer(required=True, metadata=described("Age of Data", "Days that the plan withholds", unit="days"))
+    events_a_year = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata=described("Events a Year", "Estimated from what is stored; null where that is too little"),
+    )
+    text = _text("In Words", "All of it in a sentence", required=True)
 
 
 class HookIn(Schema):
@@ -133,9 +155,10 @@ class HookOut(Schema):
 
 
 class HookCreated(HookOut):
-    """A new webhook subscription; its secret is shown only here."""
+    """A new webhook subscription, and what it costs; its secret is shown only here."""
 
     secret = _text("Signing Secret", "Check Standard Webhooks signatures with it", required=True)
+    cost = fields.Nested(Cost, required=True)
 
 
 #: The answer to a POST of a hook that is there already.
@@ -192,13 +215,6 @@ class SubscriptionIn(Schema):
     )
 
 
-class Cost(Schema):
-    """Upstream calls a month."""
-
-    calls_a_month = fields.Integer(required=True, metadata=described("Calls a Month", "What polling for this takes"))
-    added_calls_a_month = fields.Integer(required=True, metadata=described("Added", "Of these, what nobody else causes yet"))
-
-
 class SubscriptionOut(Schema):
     """A wish."""
 
@@ -222,6 +238,23 @@ class SubscriptionCreated(SubscriptionOut):
 
 #: What a delivery may be; shadow is a record of what would have been sent.
 _STATES = ["pending", "delivered", "dead", "shadow"]
+
+
+class PreviewIn(Schema):
+    """A wish that is not made yet."""
+
+    trigger = _text("Trigger", "The key of a trigger", required=True)
+    options = _free("Options", "Of the trigger; what is left out has its default", load_default=dict)
+    scope = _free("Scope", "Who is watched; none means any", load_default=dict)
+
+
+class PreviewOut(Schema):
+    """What a wish would be, and what it would cost."""
+
+    trigger = _text("Trigger", required=True)
+    options = _free("Options", "With every default", required=True)
+    scope = _free("Scope", "In canonical form", required=True)
+    cost = fields.Nested(Cost, required=True)
 
 
 class DeliveryQuery(Schema):

@@ -81,6 +81,13 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
         what = (json_data["trigger"], json_data["options"], json_data["scope"], json_data["destination_id"])
         return subscribe.create_subscription(gradewire, g.owner.account_id, *what, shadow=json_data["shadow"])
 
+    @api.post("/preview")
+    @api.input(schemas.PreviewIn)
+    @api.output(schemas.PreviewOut)
+    @api.doc(summary="What a subscription would be and cost; nothing is made")
+    def preview(json_data: dict[str, Any]) -> Any:
+        return subscribe.preview_subscription(gradewire, json_data["trigger"], json_data["options"], json_data["scope"])
+
     @api.get("")
     @api.output(schemas.SubscriptionOut(many=True))
     @api.doc(summary="Your subscriptions")

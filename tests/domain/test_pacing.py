@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -182,9 +183,9 @@ def test_looks_rise_on_their_grid_and_no_two_are_further_apart_than_the_longest_
     grain = min(rungs[0], cadence)
     times = [look.at for look in play.looks]
     assert all(at % grain == 0 for at in times[1:])
-    assert all(0 < b - a <= longest(cadence) + grain for a, b in zip(times, times[1:], strict=False))
+    assert all(0 < b - a <= longest(cadence) + grain for a, b in pairwise(times))
     if interval > cadence:
-        assert all(b - a >= min(interval, longest(cadence)) for a, b in zip(times[1:], times[2:], strict=False))
+        assert all(b - a >= min(interval, longest(cadence)) for a, b in pairwise(times))
     assert len(times) <= 40 * 7 + 2
 
 

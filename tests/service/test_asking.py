@@ -14,7 +14,6 @@ from integration.domain.scope import Scope
 from integration.service import asking
 from integration.service.observe import observe
 from integration.store.database import Database
-from tests.market import asked
 from tests.service.script import Script, script
 
 NAMES = [
@@ -115,23 +114,6 @@ def test_options_that_mean_the_same_are_one_rule(here: Script) -> None:
     assert (
         asking.ask(here.gradewire, "sharpe_threshold", {"level": 2}).id != asking.ask(here.gradewire, "sharpe_threshold", {}).id
     )
-
-
-def price(here: Script, trigger: str, **raw: Any) -> asking.Cost:
-    with here.gradewire.database.read() as connection:
-        rule = asking.ask(here.gradewire, trigger, asked(trigger, {}))
-        return asking.cost(here.gradewire, connection, rule, asking.scope_of(here.gradewire, connection, rule, raw))
-
-
-def test_the_cost_is_that_of_polling_and_is_added_once(here: Script) -> None:
-    assert price(here, "sharpe_threshold") == asking.Cost(30, 30)
-    here.subscribed("sharpe_threshold", {"tokens": "BTC"})
-    assert price(here, "sharpe_threshold") == asking.Cost(30, 0)
-    assert price(here, "grade_changed").added == 30
-    assert price(here, "sharpe_threshold", top=10) == asking.Cost(60, 0)
-    assert price(here, "index_ranking", indices="6") == asking.Cost(30, 30)
-    here.subscribed("index_ranking")
-    assert price(here, "index_ranking", indices="6") == asking.Cost(30, 0)
 
 
 def test_more_tokens_than_may_be_watched_one_by_one_are_refused_rather_than_left_out(here: Script) -> None:

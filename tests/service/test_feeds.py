@@ -15,6 +15,7 @@ from integration.domain.retry import DAY, MINUTE
 from integration.domain.scope import Scope
 from integration.service import feeds
 from integration.service.asking import ask
+from integration.service.selecting import EVERYTHING
 from integration.service.wanting import selections
 from integration.store.database import Database
 from integration.store.queries import events, rules
@@ -157,14 +158,14 @@ def test_a_feed_unread_for_thirty_days_sleeps_and_wakes_with_the_past_of_thirty(
     assert len(happened(here)) == 29
     assert selections(here.gradewire, here.catalogue.sources[SHARPE]) == []
     assert page(here) == ids[:-32:-1]
-    assert selections(here.gradewire, here.catalogue.sources[SHARPE]) == ["all"]
+    assert selections(here.gradewire, here.catalogue.sources[SHARPE]) == [EVERYTHING]
 
 
 def test_a_feed_that_is_read_stays_awake(here: Script) -> None:
     for day in range(0, 70, 10):
         here.go_to(day)
         page(here)
-        assert selections(here.gradewire, here.catalogue.sources[SHARPE]) == ["all"]
+        assert selections(here.gradewire, here.catalogue.sources[SHARPE]) == [EVERYTHING]
 
 
 def test_reading_causes_no_call_and_writes_a_reader_down_at_most_once_a_minute(here: Script) -> None:

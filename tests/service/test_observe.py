@@ -13,7 +13,9 @@ from integration.domain.errors import UpstreamError
 from integration.domain.retry import DAY, HOUR
 from integration.sandbox.faults import KINDS
 from integration.service import subscribe
-from integration.service.observe import LEASE, Observed, observe, trusted
+from integration.service.observe import LEASE, Observed, observe
+from integration.service.selecting import EVERYTHING
+from integration.service.trusting import judge
 from integration.service.wanting import selections
 from integration.store import migrate
 from integration.store.database import Database
@@ -249,7 +251,7 @@ def test_a_paused_subscription_gets_nothing_then_and_no_backlog_later(here: Scri
 def test_an_ended_subscription_is_owed_nothing_and_nothing_is_polled_for_it(here: Script) -> None:
     wish = here.subscribed("sharpe_threshold")
     here.day(0, {1: 0.9})
-    assert selections(here.gradewire, here.catalogue.sources[SHARPE]) == ["all"]
+    assert selections(here.gradewire, here.catalogue.sources[SHARPE]) == [EVERYTHING]
     subscribe.delete_subscription(here.gradewire, here.account, wish)
     assert selections(here.gradewire, here.catalogue.sources[SHARPE]) == []
     assert here.day(1, {1: 1.2}).events == 0
@@ -297,20 +299,27 @@ def test_a_poll_that_made_up_for_missed_days_does_not_make_the_next_look_short(h
 
 
 @pytest.mark.parametrize(
-    ("before", "count", "believed"),
+    ("before", "count", "known", "judgement"),
     [
-        ([], 1, True),
-        ([], 0, False),
-        ([("done", 100)], 70, True),
-        ([("done", 100)], 69, False),
-        ([("partial", 50), ("partial", 51), ("done", 100)], 50, True),
-        ([("partial", 50), ("partial", 60), ("done", 100)], 50, False),
-        ([("partial", 50), ("done", 100), ("partial", 50)], 50, False),
-        ([("done", 0)], 0, True),
+        ([], 1, None, "whole"),
+        ([], 0, None, "short"),
+        ([("done", 100)], 70, None, "whole"),
+        ([("done", 100)], 69, None, "short"),
+        ([("partial", 50), ("partial", 51), ("done", 100)], 50, None, "believed"),
+        ([("partial", 50), ("partial", 60), ("done", 100)], 50, None, "short"),
+        ([("partial", 50), ("done", 100), ("partial", 50)], 50, None, "short"),
+        ([("done", 0)], 0, None, "whole"),
+        # of named ids, as many are expected as are known to be there, however many were asked for before
+        ([("done", 100)], 3, 3, "whole"),
+        ([("done", 100)], 3, 5, "short"),
+        ([("done", 3)], 3, 100, "short"),
+        ([("done", 3)], 2, 0, "whole"),
+        ([("done", 3)], 0, 0, "short"),
+        ([("partial", 3), ("partial", 3)], 3, 100, "believed"),
     ],
 )
-def test_how_many_rows_are_a_whole_answer(before: list[tuple[str, int]], count: int, believed: bool) -> None:
-    assert trusted(count, before) is believed
+def test_how_many_rows_are_a_whole_answer(before: list[tuple[str, int]], count: int, known: int | None, judgement: str) -> None:
+    assert judge(count, before, known) == judgement
 
 
 def test_an_error_of_our_own_changes_nothing_and_the_poll_is_repeated(here: Script) -> None:

@@ -84,7 +84,7 @@ class Market:
         batch = Batch([f"token:{number}" for number in values], times, table, [None] * len(values))
         with self.gradewire.database.write() as connection:
             events.lock(connection)
-            names, oldest = store_batch(connection, source, batch, None, now=self.wall())
+            names, oldest, _ = store_batch(connection, source, batch, None, now=self.wall())
             new = New(source, names, oldest, self.wall())
             evaluate(connection, self.gradewire.catalogue, self.gradewire.asked, new, due=self.wall())
 

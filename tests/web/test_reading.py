@@ -91,7 +91,7 @@ def test_the_catalogue_says_what_may_be_asked_and_what_it_costs(ada: Asker, mark
         "nullable": False,
     } in (grade["payload"])
     assert [(s["key"], s["cadence_hours"], s["calls_a_month"], s["default"]) for s in grade["sources"]] == [
-        ("trader_grades", 24.0, 30, True), ("investor_grades", 24.0, 30, False), ("tm_grade", 24.0, 30, False),
+        ("trader_grades", 24.0, 31, True), ("investor_grades", 24.0, 31, False), ("tm_grade", 24.0, 30, False),
     ]  # fmt: skip
     assert grade["sample"]["is_sample"]
 

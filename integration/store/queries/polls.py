@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
@@ -58,6 +58,32 @@ def recent(connection: Connection, source: str, selection: str, *, limit: int) -
         .limit(limit)
     )
     return [(row.status, row.rows) for row in connection.execute(query)]
+
+
+class Tried(NamedTuple):
+    """A poll that ended: `slot` and `newest` are market time, `started_at` is wall time, all in ms."""
+
+    selection: str
+    slot: int
+    started_at: int
+    status: str
+    newest: int | None
+
+
+def tried(connection: Connection, source: str, since: int) -> list[Tried]:
+    """The polls of a source that ended, of slots since a time, the oldest first."""
+    c = poll.c
+    query = select(c.selection, c.slot, c.started_at, c.status, c.newest)
+    mine = (c.source == source, c.slot >= since, c.status != "running")
+    return [Tried(*row) for row in connection.execute(query.where(*mine).order_by(c.slot))]
+
+
+def last_rows(connection: Connection, source: str, selection: str) -> int | None:
+    """How many rows the newest whole answer had; None before the first."""
+    c = poll.c
+    mine = (c.source == source, c.selection == selection, c.status == "done")
+    rows: int | None = connection.scalar(select(c.rows).where(*mine).order_by(c.slot.desc()).limit(1))
+    return rows
 
 
 def state(connection: Connection, source: str, selection: str, slot: int, now: int) -> str | None:

@@ -57,6 +57,19 @@ def known_subjects(connection: Connection, source: str, among: Sequence[str] | N
     return set(connection.scalars(query))
 
 
+def lately(connection: Connection, source: str, subjects: Sequence[str], since: int) -> int:
+    """How many of some subjects a source has said anything live of since an as_of."""
+    c = reading.c
+    mine = (c.source == source, c.subject.in_(subjects), c.as_of >= since, c.origin == "live")
+    return int(connection.scalar(select(func.count(c.subject.distinct())).where(*mine)) or 0)
+
+
+def told_of(connection: Connection, source: str, since: int) -> list[str]:
+    """The subjects that a source has readings of since an as_of."""
+    c = reading.c
+    return list(connection.scalars(select(c.subject).where(c.source == source, c.as_of >= since).distinct()))
+
+
 def newest_as_of(connection: Connection, source: str) -> int | None:
     """The newest as_of that a source has, over all subjects."""
     newest: int | None = connection.scalar(select(func.max(reading.c.as_of)).where(reading.c.source == source))

@@ -67,15 +67,11 @@ def wishes(connection: Connection, now: int, rules: Sequence[str] | None = None)
     )
 
 
-def wanted_scopes(connection: Connection, now: int) -> list[tuple[str, str, str, str]]:
-    """(trigger, semantics-free options, scope, rule id) of everything that is wanted: what polling follows from."""
-    subscribed = (
-        select(rule.c.trigger, rule.c.options, subscription.c.scope, rule.c.id)
-        .join(subscription, subscription.c.rule_id == rule.c.id)
-        .where(subscription.c.status != "ended")
-    )
-    read = select(rule.c.trigger, rule.c.options, feed.c.scope, rule.c.id).join(feed).where(_awake(now))
-    return sorted({tuple(row) for row in connection.execute(subscribed.union(read))})
+def wanted_scopes(connection: Connection, now: int) -> list[tuple[str, str]]:
+    """Each (rule id, scope) once that a subscription (also a paused one) or an awake feed wants: what polling follows from."""
+    subscribed = select(subscription.c.rule_id, subscription.c.scope).where(subscription.c.status != "ended")
+    read = select(feed.c.rule_id, feed.c.scope).where(_awake(now))
+    return [(row[0], row[1]) for row in connection.execute(subscribed.union(read))]
 
 
 # -- feeds -----------------------------------------------------------------------------------------------------------

@@ -105,3 +105,14 @@ def slugs(connection: Connection, column: str) -> set[str]:
     """Every category or exchange that a token has. `column` is categories or exchanges."""
     lists = connection.scalars(select(subject.c[column]).where(subject.c.kind == "token").distinct())
     return {slug for text in lists for slug in json.loads(text)}
+
+
+def ranked(connection: Connection, n: int) -> list[str]:
+    """The tokens of the n highest market ranks."""
+    return list(connection.scalars(select(subject.c.subject).where(subject.c.kind == "token", subject.c.market_rank <= n)))
+
+
+def listed(connection: Connection, column: str, slug: str) -> list[str]:
+    """The tokens that have a category or exchange. `column` is categories or exchanges."""
+    has = subject.c[column].contains(json.dumps(slug), autoescape=True)
+    return list(connection.scalars(select(subject.c.subject).where(subject.c.kind == "token", has)))

@@ -1,0 +1,205 @@
+"""What a wish costs before it is made: upstream calls a month, how old the data are on this plan, how often it may fire."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import ValidationError, validate
+from sqlalchemy import Connection
+
+from integration.domain.catalogue import MARKET, Source, Trigger
+from integration.domain.errors import InvalidInput
+from integration.domain.retry import DAY
+from integration.domain.scope import Scope
+from integration.service.agenda import intervals, past_of
+from integration.service.evaluate import ActiveRule, logs, polled
+from integration.service.selecting import EVERYTHING, calls_a_look, selected, size
+from integration.service.wanting import Wants, asked, obstacle, wanted, with_ranks, within
+from integration.service.wiring import Gradewire
+from integration.store.queries import readings
+
+MONTH, YEAR = 30 * DAY, 365 * DAY
+#: Subjects and about how many readings an estimate of events looks at, and how much past (ms) it needs at least.
+MOST_SUBJECTS, MOST_READINGS, FEWEST = 200, 30_000, 14 * DAY
+
+Shown = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Upstream calls a month that the sources of a rule take, and how many of these nobody else causes yet."""
+
+    calls_a_month: int
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a rule takes; `total` are the calls a month of all wishes with it, of the plan's `allowed`, `taken` in this month.
+
+    `data_age_days` is how old the plan lets data be; `events_a_year` an estimate from what is stored, None where that is
+    too little.
+    """
+
+    calls: Calls
+    total: int
+    allowed: int
+    taken: int
+    data_age_days: int
+    events_a_year: float | None
+
+    @property
+    def text(self) -> str:
+        """One sentence."""
+        over = ", more than the plan has: sources are polled less often" if self.total > self.allowed else ""
+        told = [f"+{self.calls.added:,} calls a month ({self.total:,} of {self.allowed:,}{over})"]
+        if self.data_age_days:
+            told.append(f"data {self.data_age_days} days old on this plan")
+        if self.events_a_year is not None:
+            told.append(_often(self.events_a_year))
+        return ", ".join(told) + "."
+
+    def shown(self) -> Shown:
+        """As the API tells it."""
+        return {
+            "calls_a_month": self.calls.calls_a_month,
+            "added_calls_a_month": self.calls.added,
+            "total_calls_a_month": self.total,
+            "plan_calls_a_month": self.allowed,
+            "calls_taken": self.taken,
+            "data_age_days": self.data_age_days,
+            "events_a_year": self.events_a_year,
+            "text": self.text,
+        }
+
+
+def _often(a_year: float) -> str:
+    if a_year >= 1.5:
+        return f"about {a_year:,.0f} events a year"
+    return "about one event a year" if a_year >= 0.5 else "less than one event in two years"
+
+
+def calls(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> Calls:
+    """What polling for a rule takes, at the usual pace. Who else wants the same adds nothing: calls follow from (source,
+    subject) alone."""
+    meter = Meter(gradewire, connection)
+    before, after = wanted(gradewire, connection), wanted(gradewire, connection, [(rule.inputs, scope)])
+    changed = {key: ids for key, ids in after.items() if key not in before or before[key] != ids}
+    added = meter.all(changed) - meter.all({key: before[key] for key in changed.keys() & before.keys()})
+    alone = dict(asked(gradewire.catalogue, with_ranks(rule.inputs, scope), within(connection, scope)))
+    return Calls(round(meter.all(alone)), round(added))
+
+
+def cost(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> Cost:
+    """The whole price of a wish."""
+    total = Meter(gradewire, connection).all(wanted(gradewire, connection, [(rule.inputs, scope)]))
+    usage = gradewire.budget.used(gradewire.now())
+    age = gradewire.settings.withheld_days if any(base.by_plan for base in bases(gradewire, rule)) else 0
+    mine = calls(gradewire, connection, rule, scope)
+    events = events_a_year(gradewire, connection, rule, scope)
+    return Cost(mine, round(total), usage.per_month, usage.month, age, events)
+
+
+class Meter:
+    """Calls a month of sources, at the usual pace; each is worked out once."""
+
+    def __init__(self, gradewire: Gradewire, connection: Connection) -> None:
+        self._gradewire, self._connection = gradewire, connection
+        self._known: dict[tuple[str, frozenset[int] | None], float] = {}
+
+    def all(self, wants: Wants) -> float:
+        """Of everything that is wanted."""
+        return sum(self.one(self._gradewire.catalogue.sources[key], ids) for key, ids in wants.items())
+
+    def one(self, source: Source, ids: set[int] | None) -> float:
+        """Of some ids of a source, or of all."""
+        key = source.key, None if ids is None else frozenset(ids)
+        if key not in self._known:
+            self._known[key] = self._month(source, ids)
+        return self._known[key]
+
+    def _month(self, source: Source, ids: set[int] | None) -> float:
+        interval = intervals(self._gradewire, source)[0]
+        everyone = size(self._connection, source)
+        past = past_of(self._gradewire, self._connection, source, self._gradewire.clock.at(self._gradewire.now()))
+        looks = MONTH / past.of(EVERYTHING)[0].gap(interval)
+        ways = selected(self._connection, source, ids)
+        return looks * sum(calls_a_look(source, way, everyone, interval) for way in ways)
+
+
+def bases(gradewire: Gradewire, rule: ActiveRule) -> list[Source]:
+    """The sources that are polled for a rule."""
+    keys = dict.fromkeys(key for name in rule.inputs for key in polled(gradewire.catalogue, name))
+    return [gradewire.catalogue.sources[key] for key in keys]
+
+
+# -- how often it may fire -------------------------------------------------------------------------------------------
+
+
+def events_a_year(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> float | None:
+    """About how many events a rule would give in a year, from what is stored of some subjects of the scope; None where that
+    is too little to say."""
+    source, now = rule.source(gradewire.catalogue), gradewire.clock.at(gradewire.now())
+    names = _subjects(connection, source, scope)
+    picked = names[:: -(-len(names) // MOST_SUBJECTS)] if names else []
+    if not picked:
+        return None
+    start = now - min(max(MOST_READINGS // len(picked) * source.cadence, 2 * FEWEST), YEAR)
+    fired, covered = 0, 0
+    for log in logs(connection, gradewire.catalogue, rule.inputs, since=start - rule.lookback(source), names=picked):
+        first = max(start, int(log.as_of.min()))
+        covered += max(0, int(log.as_of.max()) - first)
+        fired += sum(told.firing.as_of > first for told in rule.told(log))
+    if covered < FEWEST * len(picked):
+        return None
+    return round(fired / covered * YEAR * len(names), 1)
+
+
+def _subjects(connection: Connection, source: Source, scope: Scope) -> list[str]:
+    """The subjects of a scope that a source told of lately."""
+    newest = readings.newest_as_of(connection, source.key)
+    if newest is None:
+        return []
+    there = set(readings.told_of(connection, source.key, newest - source.cadence))
+    whose = None if source.subject == MARKET else within(connection, scope)
+    return sorted(there if whose is None else there & whose)
+
+
+# -- what cannot be had ----------------------------------------------------------------------------------------------
+
+
+def check_available(gradewire: Gradewire, rule: ActiveRule) -> None:
+    """Refuse a rule whose sources are gone or not in the plan, naming the option that chose them and what it may be instead."""
+    reason = unavailable(gradewire, rule.trigger, rule.options)
+    if not reason:
+        return
+    for name, others in _choices(rule.trigger):
+        fit = [each for each in others if not _refused(gradewire, rule, name, each)]
+        if fit:
+            raise InvalidInput(f"{reason} Choose another {name}: {', '.join(fit)}.", field=name)
+    raise InvalidInput(reason, field="trigger")
+
+
+def unavailable(gradewire: Gradewire, trigger: Trigger, options: Mapping[str, Any]) -> str:
+    """Why a trigger with these options cannot be had; empty where it can."""
+    rule = ActiveRule("", trigger, options, "")
+    return next((reason for base in bases(gradewire, rule) if (reason := obstacle(gradewire, base))), "")
+
+
+def _choices(trigger: Trigger) -> Iterator[tuple[str, list[str]]]:
+    for name, field in trigger.options().fields.items():
+        for check in field.validators:
+            if isinstance(check, validate.OneOf):
+                yield name, [str(each) for each in check.choices]
+
+
+def _refused(gradewire: Gradewire, rule: ActiveRule, name: str, value: str) -> bool:
+    """Whether the rule with another value of an option is no rule, or cannot be had either."""
+    with contextlib.suppress(ValidationError):
+        changed = rule.trigger.options().load({**json.loads(rule.canonical), name: value})
+        return bool(unavailable(gradewire, rule.trigger, changed))
+    return True

@@ -1,0 +1,85 @@
+"""Polling whatever is due, the most important first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from integration.domain.catalogue import Source
+from integration.domain.errors import InvalidInput
+from integration.service.agenda import agenda
+from integration.service.noticing import keep_notices
+from integration.service.observe import Observed, observe
+from integration.service.selecting import EVERYTHING, Selection
+from integration.service.wanting import obstacle, selections
+from integration.service.wiring import Gradewire
+from integration.store.queries import polls
+
+_polling = threading.Lock()
+
+
+def poll_due(gradewire: Gradewire, only: Source | None = None) -> list[Observed]:
+    """Poll whatever is due, of one source or of all, the most important first. Most of the time there is nothing to do.
+
+    It ends where the minute's calls do: what is left comes with the next look. A poll that breaks holds up no other: what
+    broke first is raised at the end.
+    """
+    plan = agenda(gradewire)
+    keep_notices(gradewire, plan)
+    ended, broken = list[Observed](), list[Exception]()
+    for entry in plan.entries:
+        slot = entry.slot(plan.now)
+        if slot is None or (only is not None and entry.source.key != only.key):
+            continue
+        wall = gradewire.now()
+        with gradewire.database.read() as connection:
+            free = polls.state(connection, entry.source.key, entry.selection.name, slot, wall) is None
+        if not free:
+            continue
+        usage = gradewire.budget.used(wall)
+        if usage.minute >= usage.per_minute or usage.month >= usage.per_month:
+            break
+        try:
+            ended.append(observe(gradewire, entry.source, entry.selection, slot=slot))
+        except Exception as error:
+            broken.append(error)
+    if broken:
+        raise broken[0]
+    return ended
+
+
+def poll_now(gradewire: Gradewire, only: Source | None = None) -> Iterator[Observed]:
+    """Poll all that is wanted, or a source, whether due or not: for people who want to look now.
+
+    Raises InvalidInput where the source cannot be polled.
+    """
+    for source in [only] if only else gradewire.catalogue.sources.values():
+        chosen = selections(gradewire, source)
+        if only and not chosen:
+            chosen = [_unasked(gradewire, source)]
+        for selection in chosen:
+            yield observe(gradewire, source, selection, again=True)
+
+
+def _unasked(gradewire: Gradewire, source: Source) -> Selection:
+    reason = obstacle(gradewire, source)
+    if not reason and source.selection == "ids":
+        reason = f"{source.label}: nobody wants a {source.subject} of it yet; subscribe to one first."
+    if reason:
+        raise InvalidInput(reason)
+    return EVERYTHING
+
+
+def observe_due(gradewire: Gradewire, source: Source) -> list[Observed]:
+    """Poll whatever of a source is due."""
+    return poll_due(gradewire, source)
+
+
+def run(gradewire: Gradewire) -> list[Observed]:
+    """Poll whatever is due, one run at a time in a process: a second one has nothing to do, and does not wait."""
+    if not _polling.acquire(blocking=False):
+        return []
+    try:
+        return poll_due(gradewire)
+    finally:
+        _polling.release()
