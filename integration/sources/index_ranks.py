@@ -14,9 +14,9 @@ import numpy as np
 from integration.domain.catalogue import Batch, Derivation, Input, Metric, Panel, Source, SubjectRow
 from integration.domain.history import Floats, Ints
 from integration.domain.retry import DAY
+from integration.sources._panels import ABSENCE, numbers, standing
 
 CLOCK = "indices"
-ABSENCE = 3
 RANKED = {
     "index_grade": "index grade",
     "change_24h": "24 h change",
@@ -30,34 +30,25 @@ RANKED = {
 def compute(panels: Mapping[str, Panel], _known: Mapping[str, SubjectRow], _subjects: Sequence[str], times: Ints) -> Batch:
     """One reading for each reading of an index at the times: its rank by each metric, and how many indices there are."""
     panel = panels[CLOCK]
-    numbers = np.asarray([int(subject.partition(":")[2]) for subject in panel.subjects], dtype=np.int64)
     at = np.searchsorted(panel.times, times)
-    standing = {metric: _standing(panel.of(metric), panel.times, at) for metric in RANKED}
-    there = _standing(np.where(panel.there, 1.0, np.nan), panel.times, at)
+    figures = {metric: standing(panel.of(metric), panel.times, times) for metric in RANKED}
+    there = standing(np.where(panel.there, 1.0, np.nan), panel.times, times)
     present = panel.there[:, at]
     stacked = np.full((*present.shape, len(RANKED) + 1), np.nan)
     for column, metric in enumerate(RANKED):
-        ranks = _ranks(standing[metric], standing["market_cap"], numbers)
+        ranks = _ranks(figures[metric], figures["market_cap"], numbers(panel))
         stacked[:, :, column] = np.where(np.isnan(panel.of(metric)[:, at]), np.nan, ranks)
     stacked[:, :, -1] = np.isfinite(there).sum(axis=0)
     rows, columns = np.nonzero(present)
     return Batch([panel.subjects[row] for row in rows.tolist()], times[columns], stacked[rows, columns], [None] * len(rows))
 
 
-def _standing(values: Floats, times: Ints, at: Ints) -> Floats:
-    """The last figure of each row at some columns, none older than ABSENCE days."""
-    last = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(values.shape[1])), axis=1)[:, at]
-    found = np.take_along_axis(values, np.maximum(last, 0), axis=1)
-    fresh = (last >= 0) & (times[at] - times[np.maximum(last, 0)] <= ABSENCE * DAY)
-    return np.where(fresh, found, np.nan)
-
-
-def _ranks(values: Floats, caps: Floats, numbers: Ints) -> Floats:
+def _ranks(values: Floats, caps: Floats, ids: Ints) -> Floats:
     """1 for the highest of each column; what is missing comes last and is not to be shown."""
     ranks = np.empty(values.shape)
     for column in range(values.shape[1]):
-        order = np.lexsort((numbers, -np.nan_to_num(caps[:, column]), -values[:, column]))
-        ranks[order, column] = np.arange(1, len(numbers) + 1)
+        order = np.lexsort((ids, -np.nan_to_num(caps[:, column]), -values[:, column]))
+        ranks[order, column] = np.arange(1, len(ids) + 1)
     return ranks
 
 

@@ -9,21 +9,15 @@ from typing import Any
 import numpy as np
 import orjson
 
-from integration.domain.catalogue import Bools
+from integration.domain.catalogue import Bools, SubjectRow
 from integration.domain.history import History, Ints
+from integration.domain.pegged import is_stablecoin
 
 SOURCE = "indices_holdings"
 
 Holding = Mapping[str, Any]
 #: Decimals in binary: 0.31 - 0.3 is a hair more than 0.01.
 _HAIR = 1e-9
-#: Upstream does not say which holdings are stablecoins: these are, by symbol.
-STABLECOINS = frozenset(
-    {
-        "BUSD", "CRVUSD", "DAI", "EURC", "EURS", "EURT", "FDUSD", "FRAX", "FRXUSD", "GHO", "GUSD", "LUSD", "MIM", "PYUSD",
-        "RLUSD", "SUSD", "TUSD", "USD0", "USD1", "USDC", "USDD", "USDE", "USDG", "USDP", "USDS", "USDT", "USDX", "USDY", "USTC",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +37,12 @@ def complete(history: History) -> Snapshots:
 
 
 def stablecoin_share(holdings: Sequence[Holding]) -> float:
-    """The weight of all stablecoins together (fraction)."""
-    return round(float(sum(holding["weight"] for holding in holdings if holding["symbol"] in STABLECOINS)), 10)
+    """The weight of all stablecoins together (fraction); upstream does not say which they are, their symbols and names do."""
+    return round(float(sum(holding["weight"] for holding in holdings if is_stablecoin(_token(holding)))), 10)
+
+
+def _token(holding: Holding) -> SubjectRow:
+    return SubjectRow(f"token:{holding['token_id']}", "token", holding["name"], holding["symbol"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,191 +1,242 @@
-"""Fires when tokens enter or leave the top N of an index, by weight.
+"""Fires when tokens enter or leave the top N of an index, by weight, grade or return; or when an index does so among indices.
 
 A token is in from rank N up and out only below rank N plus the exit buffer; between, it is what it was last. Ranks come
-from complete snapshots only, by weight, then market cap, then token id. All moves of one snapshot are one event.
+from complete snapshots only; of equals the heavier comes first, then the larger by market cap, then the lower token id.
+A holding of which a snapshot leaves out the grade or return keeps its last one for a while: see `History.max_gap`. All
+moves of one snapshot are one event. Indices are ranked among all there are: see the source of their ranks.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import orjson
-from marshmallow import Schema, fields, post_load, validate
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, Trigger
-from integration.domain.delta import COUNTED, MEMORY, Crossing, crossings
+from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.delta import Sides, observed
 from integration.domain.history import Firing, History
-from integration.domain.payload import EventPayload, day_and_month, described, sample
-from integration.domain.retry import HOUR
-from integration.triggers._options import TriggerOptions
+from integration.domain.payload import day_and_month, described, sample
+from integration.triggers._holdings import SOURCE, Holding, Snapshots, complete
+from integration.triggers._levels import UP, holding, level_lookback
+from integration.triggers._ranking import (
+    Moved,
+    MovesPayload,
+    RankedToken,
+    TopOptions,
+    items,
+    move_fields,
+    moves_in_words,
+    moves_of,
+)
+from integration.triggers._snapshots import turned
 
-SOURCE = "indices_holdings"
-ABSENT = 1_000_000
+RANKS = "index_ranks"
+#: What holdings are ranked by: the key of the figure in a holding, and what a sentence calls it.
+FIGURES = {"weight": ("weight", "weight"), "grade": ("trader_grade", "trader grade"), "return": ("roi", "return")}
+#: What indices are ranked by, in words.
+INDEX_METRICS = {
+    "index_grade": "index grade",
+    "change_24h": "24-hour return",
+    "change_7d": "7-day return",
+    "change_1m": "one-month return",
+    "all_time": "all-time return",
+    "market_cap": "market cap",
+}
 
-Holding = dict[str, Any]
 
+class RankingOptions(TopOptions):
+    """What is ranked, by what, and how many places are watched."""
 
-class RankingOptions(TriggerOptions):
-    """How many places are watched."""
-
-    top = fields.Integer(
-        load_default=10, validate=validate.Range(1, 100), metadata=described("Top", "How many places count as the top")
+    rank_of = fields.String(
+        load_default="tokens",
+        validate=validate.OneOf(["tokens", "indices"]),
+        metadata=described("Rank Of", "tokens: what the index holds; indices: the index itself among all indices"),
     )
-    exit_buffer = fields.Integer(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Range(0, 100),
+    by = fields.String(
+        load_default="weight",
+        validate=validate.OneOf(list(FIGURES)),
         metadata=described(
-            "Exit Buffer", "How many places below the top still count as in; empty means 10 % of the top, at least 1"
+            "By", "What holdings are ranked by: weight, grade (the trader grade) or return (since they were bought)"
         ),
     )
-    moves = fields.String(
-        load_default="both",
-        validate=validate.OneOf(["enter", "leave", "both"]),
-        metadata=described("Moves", "Tell when tokens enter, leave, or both"),
+    index_metric = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf(list(INDEX_METRICS)),
+        metadata=described("Index Metric", "What indices are ranked by; empty means index_grade; none where tokens are ranked"),
     )
 
+    @validates_schema
+    def _fits(self, options: dict[str, Any], **_: Any) -> None:
+        if options["rank_of"] == "indices" and options["by"] != "weight":
+            raise ValidationError("It ranks what an index holds: leave it out, and choose an index_metric.", "by")
+        if options["rank_of"] == "tokens" and options["index_metric"] is not None:
+            raise ValidationError("It ranks indices: leave it out, or choose rank_of indices.", "index_metric")
+
     @post_load
-    def _buffer(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
-        if options["exit_buffer"] is None:
-            options["exit_buffer"] = max(1, round(options["top"] * 0.1))
+    def _metric(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if options["rank_of"] == "indices":
+            options["index_metric"] = options["index_metric"] or "index_grade"
         return options
 
 
-class RankedToken(Schema):
-    """A token that moved."""
+class HeldToken(RankedToken):
+    """A token that moved, and what the index holds of it."""
 
-    token_id = fields.Integer(required=True, metadata=described("Token ID"))
-    name = fields.String(required=True, metadata=described("Name"))
-    symbol = fields.String(required=True, metadata=described("Symbol"))
-    rank = fields.Integer(required=True, allow_none=True, metadata=described("Rank", "Empty where it is no longer held"))
-    previous_rank = fields.Integer(
-        required=True, allow_none=True, metadata=described("Previous Rank", "Empty where it was not held")
-    )
     weight = fields.Float(required=True, allow_none=True, metadata=described("Weight", "Share of the index", unit="fraction"))
+    trader_grade = fields.Float(required=True, allow_none=True, metadata=described("Trader Grade", unit="points"))
+    roi = fields.Float(required=True, allow_none=True, metadata=described("Return", "Since it was bought", unit="%"))
 
 
-class RankingPayload(EventPayload):
-    """The moves of one snapshot."""
+class RankingPayload(MovesPayload):
+    """The moves of one snapshot, or the move of the index itself."""
 
-    top = fields.Integer(required=True, metadata=described("Top"))
-    entered = fields.List(fields.Nested(RankedToken), required=True, metadata=described("Entered"))
-    left = fields.List(fields.Nested(RankedToken), required=True, metadata=described("Left"))
-    entered_count = fields.Integer(required=True, metadata=described("Entered Count"))
-    left_count = fields.Integer(required=True, metadata=described("Left Count"))
-    entered_symbols = fields.String(required=True, metadata=described("Entered Symbols"))
-    left_symbols = fields.String(required=True, metadata=described("Left Symbols"))
-    top_1_symbol = fields.String(required=True, allow_none=True, metadata=described("First Symbol", "The heaviest holding"))
+    rank_of = fields.String(required=True, metadata=described("Rank Of", "tokens or indices"))
+    by = fields.String(required=True, metadata=described("By", "What is ranked by"))
+    entered = items(HeldToken, "Entered")
+    left = items(HeldToken, "Left")
+    top_1_symbol = fields.String(
+        required=True, allow_none=True, metadata=described("First Symbol", "The first of the holdings; empty for indices")
+    )
     top_1_weight = fields.Float(required=True, allow_none=True, metadata=described("First Weight", unit="fraction"))
+    ranked = fields.Integer(required=True, metadata=described("Ranked", "How many holdings or indices are ranked"))
+    move = fields.String(
+        required=True, allow_none=True, metadata=described("Move", "enter or leave: the index itself; empty for tokens")
+    )
+    rank = fields.Integer(required=True, allow_none=True, metadata=described("Rank", "Of the index itself; empty for tokens"))
+    previous_rank = fields.Integer(
+        required=True, allow_none=True, metadata=described("Previous Rank", "Of the index itself; empty for tokens")
+    )
 
 
-def sources(_options: Options) -> tuple[str, ...]:
-    """Holdings of the index."""
-    return (SOURCE,)
+def sources(options: Options) -> tuple[str, ...]:
+    """Holdings of the index, or its ranks."""
+    return (RANKS,) if options["rank_of"] == "indices" else (SOURCE,)
 
 
 def lookback(options: Options) -> Lookback:
-    """Membership is remembered like a side."""
-    return Lookback(2, MEMORY + COUNTED + round(options["cooldown_hours"] * HOUR))
+    """Membership is remembered like a side; a grade or return that is missing for one silence more."""
+    return level_lookback(options, 2 if options["by"] == "weight" else 3)
 
 
 def scan(history: History, options: Options) -> list[Firing]:
     """Snapshots in which membership of the top N changed."""
-    snapshots = [orjson.loads(text)["holdings"] if text else [] for text in history.texts]
-    complete = np.asarray([bool(holdings) for holdings in snapshots], dtype=bool)
-    as_of = history.as_of[complete]
-    held = [holdings for holdings in snapshots if holdings]
-    ranks = _ranks(held)
-    cooldown = round(options["cooldown_hours"] * HOUR)
-    moved: dict[int, list[tuple[int, Crossing]]] = {}
-    for token, places in ranks.items():
-        sides = np.where(places <= options["top"], 1, np.where(places > options["top"] + options["exit_buffer"], -1, 0))
-        if (sides == sides[0]).all():
-            continue
-        found = crossings(
-            as_of,
-            sides.astype(np.int8),
-            cadence=history.cadence,
-            max_gap=history.max_gap,
-            observations=options["min_observations"],
-            assumed=-1,
+    return (_indices if options["rank_of"] == "indices" else _tokens)(history, options)
+
+
+# -- tokens of an index ----------------------------------------------------------------------------------------------
+
+
+def _tokens(history: History, options: Options) -> list[Firing]:
+    seen = complete(history)
+    orders = _orders(seen, options["by"], history.max_gap)
+    kept = [at for at, order in enumerate(orders) if order]
+    held, orders = [seen.held[at] for at in kept], [orders[at] for at in kept]
+    as_of = seen.as_of[kept]
+    found = moves_of(history, as_of, orders, options)
+    return [Firing(int(as_of[at]), _token_fields(held, orders, at, moved, options)) for at, moved in found.items()]
+
+
+def _orders(seen: Snapshots, by: str, age: int) -> list[list[int]]:
+    """The tokens of each snapshot, the first one first; without those of which the figure has been missing for over `age` ms."""
+    key = FIGURES[by][0]
+    last: dict[int, tuple[int, float]] = {}
+    orders = []
+    for now, holdings in zip(seen.as_of.tolist(), seen.held, strict=True):
+        last |= {each["token_id"]: (now, each[key]) for each in holdings if each.get(key) is not None}
+        ranked = [each for each in holdings if each["token_id"] in last and now - last[each["token_id"]][0] <= age]
+        ranked.sort(key=lambda each: (-last[each["token_id"]][1], -each["weight"], -(each["market_cap"] or 0), each["token_id"]))
+        orders.append([each["token_id"] for each in ranked])
+    return orders
+
+
+def _token_fields(
+    held: Sequence[Sequence[Holding]], orders: Sequence[Sequence[int]], at: int, moved: Sequence[Moved], options: Options
+) -> dict[str, Any]:
+    now = {each["token_id"]: each for each in held[at]}
+
+    def row(move: Moved) -> dict[str, Any]:
+        before = {each["token_id"]: each for each in held[move.shown]}
+        known, holds_it = now.get(move.token) or before[move.token], move.token in now
+        figures = {name: known.get(name) if holds_it else None for name in ("weight", "trader_grade", "roi")}
+        return {"name": known["name"], "symbol": known["symbol"], **figures}
+
+    first = now[orders[at][0]]
+    return {
+        "rank_of": "tokens",
+        "by": options["by"],
+        "top": options["top"],
+        **move_fields(moved, row),
+        "top_1_symbol": first["symbol"],
+        "top_1_weight": first["weight"],
+        "ranked": len(orders[at]),
+        "move": None,
+        "rank": None,
+        "previous_rank": None,
+    }
+
+
+# -- the index among indices -----------------------------------------------------------------------------------------
+
+
+def _sides(ranks: Any, options: Options) -> Sides:
+    return np.where(ranks <= options["top"], 1, np.where(ranks > options["top"] + options["exit_buffer"], -1, 0)).astype(np.int8)
+
+
+def _indices(history: History, options: Options) -> list[Firing]:
+    column = history.column(f"rank_by_{options['index_metric']}")
+    as_of, ranks = observed(history.as_of, column)
+    counts = history.column("indices")[~np.isnan(column)]
+    wanted = {"enter": (1,), "leave": (-1,), "both": (1, -1)}[options["moves"]]
+    return [
+        Firing(
+            int(as_of[turn.at]),
+            {
+                "rank_of": "indices",
+                "by": options["index_metric"],
+                "top": options["top"],
+                **move_fields([], lambda _: {}),
+                "top_1_symbol": None,
+                "top_1_weight": None,
+                "ranked": int(counts[turn.at]) if np.isfinite(counts[turn.at]) else 0,
+                "move": "enter" if turn.side > 0 else "leave",
+                "rank": int(ranks[turn.at]),
+                "previous_rank": int(ranks[turn.before]),
+            },
         )
-        for number, crossing in enumerate(found):
-            quiet = number and as_of[crossing.at] - as_of[found[number - 1].at] < cooldown
-            wanted = options["moves"] in ("both", "enter" if crossing.side > 0 else "leave")
-            if wanted and not quiet:
-                moved.setdefault(crossing.at, []).append((token, crossing))
-    return [_firing(int(as_of[at]), at, moved[at], held, ranks, options) for at in sorted(moved)]
+        for turn in turned(history, as_of, _sides(ranks, options), options, wanted)
+    ]
 
 
-def _ranks(held: Sequence[Sequence[Holding]]) -> dict[int, Any]:
-    """Each token's rank in each snapshot (1 = heaviest), ABSENT where it is not held."""
-    ranks: dict[int, Any] = defaultdict(lambda: np.full(len(held), ABSENT))
-    for position, holdings in enumerate(held):
-        ordered = sorted(holdings, key=lambda h: (-h["weight"], -(h["market_cap"] or 0), h["token_id"]))
-        for place, holding in enumerate(ordered, 1):
-            ranks[holding["token_id"]][position] = place
-    return ranks
-
-
-def _firing(
-    as_of: int,
-    at: int,
-    tokens: Sequence[tuple[int, Crossing]],
-    held: Sequence[Sequence[Holding]],
-    ranks: Mapping[int, Any],
-    options: Options,
-) -> Firing:
-    def row(token: int, before: int) -> dict[str, Any]:
-        # one that left may have been gone for some snapshots before that was confirmed
-        last = next(p for p in range(at, -1, -1) if ranks[token][p] != ABSENT)
-        known = next(holding for holding in held[last] if holding["token_id"] == token)
-        rank, previous = int(ranks[token][at]), int(ranks[token][before])
-        return {
-            "token_id": token,
-            "name": known["name"],
-            "symbol": known["symbol"],
-            "rank": None if rank == ABSENT else rank,
-            "previous_rank": None if previous == ABSENT else previous,
-            "weight": known["weight"] if last == at else None,
-        }
-
-    entered = sorted((row(t, c.before) for t, c in tokens if c.side > 0), key=lambda r: (r["rank"], r["token_id"]))
-    left = sorted((row(t, c.before) for t, c in tokens if c.side < 0), key=lambda r: (r["previous_rank"], r["token_id"]))
-    first = min(held[at], key=lambda h: int(ranks[h["token_id"]][at]))
-    return Firing(
-        as_of,
-        {
-            "top": options["top"],
-            "entered": entered,
-            "left": left,
-            "entered_count": len(entered),
-            "left_count": len(left),
-            "entered_symbols": ", ".join(r["symbol"] for r in entered),
-            "left_symbols": ", ".join(r["symbol"] for r in left),
-            "top_1_symbol": first["symbol"],
-            "top_1_weight": first["weight"],
-        },
-    )
+def holds(history: History, options: Options) -> States | None:
+    """Whether the index itself is in the top; tokens only move."""
+    if options["rank_of"] == "tokens":
+        return None
+    ranks = history.column(f"rank_by_{options['index_metric']}")
+    return holding(history, ranks, _sides(observed(history.as_of, ranks)[1], options), options, UP)
 
 
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
-    parts = []
-    if event["entered_count"]:
-        parts.append(f"{event['entered_symbols']} entered")
-    if event["left_count"]:
-        parts.append(f"{event['left_symbols']} left")
-    return f"{' and '.join(parts)} the top {event['top']} of {event['subject_name']} on {day_and_month(event['as_of'])}."
+    name, when = event["subject_name"], day_and_month(event["as_of"])
+    if event["rank_of"] == "indices":
+        verb, by = "entered" if event["move"] == "enter" else "left", INDEX_METRICS[event["by"]]
+        moved = f"rank {event['previous_rank']} → {event['rank']}"
+        return f"{name} {verb} the top {event['top']} of {event['ranked']} indices by {by}: {moved} on {when}."
+    by = "" if event["by"] == "weight" else f" by {FIGURES[event['by']][1]}"
+    return f"{moves_in_words(event)} the top {event['top']} of {name}{by} on {when}."
 
 
 _TIME = "2025-06-10T00:00:00Z"
-_SOL = {"token_id": 3988, "name": "Solana", "symbol": "SOL", "rank": 9, "previous_rank": 11, "weight": 0.041}
-_ADA = {"token_id": 3315, "name": "Cardano", "symbol": "ADA", "rank": 12, "previous_rank": 10, "weight": 0.028}
+_HELD = {"trader_grade": 71.4, "roi": 12.6}
+_SOL = {"token_id": 3988, "name": "Solana", "symbol": "SOL", "rank": 9, "previous_rank": 11, **_HELD, "weight": 0.041}
+_ADA = {"token_id": 3315, "name": "Cardano", "symbol": "ADA", "rank": 12, "previous_rank": 10, **_HELD, "weight": 0.028}
 _EXAMPLE = {
+    "rank_of": "tokens",
+    "by": "weight",
     "top": 10,
     "entered": [_SOL],
     "left": [_ADA],
@@ -195,7 +246,37 @@ _EXAMPLE = {
     "left_symbols": "ADA",
     "top_1_symbol": "BTC",
     "top_1_weight": 0.31,
+    "ranked": 12,
+    "move": None,
+    "rank": None,
+    "previous_rank": None,
 }
+
+
+def _graded(*snapshots: Mapping[str, float | None]) -> list[tuple[float, Any]]:
+    """Snapshots of holdings of equal weight, by their grade; returns are the grades in reverse."""
+    return [
+        (
+            day,
+            json.dumps(
+                {
+                    "holdings": [
+                        {
+                            "token_id": ord(c), "name": c, "symbol": c, "weight": 1 / len(grades), "market_cap": None,
+                            "trader_grade": grade, "roi": None if grade is None else -grade,
+                        }
+                        for c, grade in grades.items()
+                    ]
+                }
+            ),
+        )
+        for day, grades in enumerate(snapshots)
+    ]  # fmt: skip
+
+
+def _ranked(*ranks: float | None) -> list[tuple[float, Any]]:
+    """Ranks of the index itself by its grade, a day each."""
+    return [(day, {"rank_by_index_grade": rank, "indices": 6}) for day, rank in enumerate(ranks)]
 
 
 def _snapshots(*orders: str) -> list[tuple[float, Any]]:
@@ -215,7 +296,7 @@ TRIGGER = Trigger(
     key="index_ranking",
     noun="Index Ranking Change",
     label="New Index Ranking Change",
-    description="Triggers when a token enters or leaves the top of an index.",
+    description="Triggers when a token enters or leaves the top of an index, or an index the top of all indices.",
     semantics=1,
     subject="index",
     options=RankingOptions,
@@ -223,6 +304,7 @@ TRIGGER = Trigger(
     sources=sources,
     lookback=lookback,
     scan=scan,
+    holds=holds,
     summary=summary,
     sample=sample(
         "index_ranking",
@@ -255,6 +337,24 @@ TRIGGER = Trigger(
             _snapshots("ab", "ba"),
             {1: {"left": []}},
         ),
+        Case(
+            "by grade",
+            {"top": 1, "exit_buffer": 0, "by": "grade"},
+            _graded({"a": 80, "b": 70, "c": 60}, {"a": 80, "b": 90, "c": 60}),
+            {1: {"entered_symbols": "b", "left_symbols": "a", "top_1_symbol": "b", "ranked": 3}},
+        ),
+        Case(
+            "by return",
+            {"top": 1, "exit_buffer": 0, "by": "return"},
+            _graded({"a": 60, "b": 70}, {"a": 80, "b": 70}),
+            {1: {"entered_symbols": "b"}},
+        ),
+        Case(
+            "the index itself enters the top of all indices and leaves it",
+            {"rank_of": "indices", "top": 2},
+            _ranked(4, 2, 3, 4),
+            {1: {"move": "enter", "rank": 2, "previous_rank": 4, "ranked": 6}, 3: {"move": "leave", "rank": 4}},
+        ),
     ),
     silent=(
         Case("the first snapshot", {"top": 2}, _snapshots("abcd")),
@@ -265,6 +365,13 @@ TRIGGER = Trigger(
             _snapshots("abcd", "adbc", "abdc")[:1] + _snapshots("abcd", "abcd")[1:],
         ),
         Case("an incomplete snapshot", {"top": 2}, _snapshots("abcd", "")),
+        Case(
+            "a grade is missing for a day",
+            {"top": 1, "exit_buffer": 0, "by": "grade"},
+            _graded({"a": 80, "b": 70}, {"a": None, "b": 70}, {"a": 80, "b": 70}),
+        ),
+        Case("an index falls into the buffer and returns", {"rank_of": "indices", "top": 2}, _ranked(2, 3, 1)),
+        Case("an index is not ranked for a day", {"rank_of": "indices", "top": 2}, _ranked(2, None, 2)),
         Case("too long a silence lies between", {"top": 2}, [_snapshots("abcd")[0], (4, _snapshots("acdb")[0][1])]),
     ),
 )

@@ -2,7 +2,7 @@
 
 Each complete snapshot is compared with the complete one before. A token bought or sold is told whatever its weight; a
 weight is told from `min_weight_change` on. Upstream does not say why a weight changed: prices alone move weights too, and
-such a drift counts as a change like any other. Which holdings are stablecoins is told by their symbols.
+such a drift counts as a change like any other. Which holdings are stablecoins is told by their symbols and names.
 """
 
 from __future__ import annotations

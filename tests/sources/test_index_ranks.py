@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from integration.domain.catalogue import Panel
 from integration.domain.retry import DAY
-from integration.sources.index_ranks import ABSENCE, RANKED, SOURCE
+from integration.sources._panels import ABSENCE
+from integration.sources.index_ranks import RANKED, SOURCE
 from integration.sources.indices import SOURCE as INDICES
 
 METRICS = tuple(metric.name for metric in INDICES.metrics)

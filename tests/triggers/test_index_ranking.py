@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.index_ranking import TRIGGER
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded, plain
-from tests.triggers.reference import HOUR, quiet, turn_at
+from tests.triggers.reference import HOUR, observations, quiet, turn_at
 
 Holding = tuple[str, float, float | None]
 Snapshots = Sequence[tuple[int, Sequence[Holding] | None]]
@@ -185,7 +186,8 @@ def test_rule_10_one_event_holds_all_moves_of_a_snapshot() -> None:
 def test_rule_4_one_that_was_sold_keeps_its_name_and_rank_until_that_is_confirmed() -> None:
     asked = {"top": 2, "min_observations": 3}
     (row,) = fields_of(asked, "abcd", "bcd", "bcd", "bcd")[3]["left"]
-    assert row == {"token_id": 97, "name": "Coin a", "symbol": "a", "rank": None, "previous_rank": 1, "weight": None}
+    gone = dict.fromkeys(["rank", "weight", "trader_grade", "roi"])
+    assert row == {"token_id": 97, "name": "Coin a", "symbol": "a", "previous_rank": 1, **gone}
 
 
 def test_rule_4_a_confirmed_entry_names_the_rank_it_came_from() -> None:
@@ -203,3 +205,138 @@ def test_rule_5_tokens_cool_down_one_by_one() -> None:
 def test_rule_3_the_first_snapshot_tells_nothing_nor_does_the_first_after_too_long_a_silence() -> None:
     assert fired({"top": 2}, "abcd", None, None, None, "dcba") == {}
     assert fired({"top": 2}, "abcd", None, None, "dcba") == {3: ("d, c", "a")}
+
+
+# -- by grade or return ----------------------------------------------------------------------------------------------
+
+Figures = Mapping[str, float | None]
+
+
+def graded(*snapshots: Figures) -> list[tuple[int, Any]]:
+    """A snapshot a day: holdings of equal weight by their trader grade; their return is the grade below 100."""
+    return [
+        (
+            day * DAY,
+            json.dumps(
+                {
+                    "holdings": [
+                        {"token_id": ord(symbol), "name": symbol, "symbol": symbol, "weight": 0.1, "market_cap": None,
+                         "trader_grade": grade, "roi": None if grade is None else 100 - grade}
+                        for symbol, grade in grades.items()
+                    ]
+                }
+            ),
+        )
+        for day, grades in enumerate(snapshots)
+    ]  # fmt: skip
+
+
+def moved_by(by: str, *snapshots: Figures, **asked: Any) -> dict[int, tuple[str, str]]:
+    """(entered, left) by day, of the first place alone."""
+    options = loaded(TRIGGER, {"top": 1, "exit_buffer": 0, "by": by, **asked})
+    found = TRIGGER.scan(history_of(SOURCES["indices_holdings"], TRIGGER, graded(*snapshots)), options)
+    return {f.as_of // DAY: (f.fields["entered_symbols"], f.fields["left_symbols"]) for f in found}
+
+
+def test_holdings_are_ranked_by_grade_or_return() -> None:
+    assert moved_by("grade", {"a": 80, "b": 70}, {"a": 60, "b": 70}) == {1: ("b", "a")}
+    assert moved_by("return", {"a": 60, "b": 70}, {"a": 80, "b": 70}) == {1: ("b", "a")}
+    assert moved_by("weight", {"a": 80, "b": 70}, {"a": 60, "b": 70}) == {}
+
+
+def test_a_grade_that_is_missing_is_the_last_one_for_as_long_as_a_silence_may_last() -> None:
+    first, gone = {"a": 80.0, "b": 70.0}, {"a": None, "b": 70.0}
+    assert moved_by("grade", first, gone, gone, gone, first) == {}
+    assert moved_by("grade", first, *[gone] * 4) == {4: ("b", "a")}
+
+
+def test_a_holding_that_never_had_a_grade_is_not_ranked() -> None:
+    assert moved_by("grade", {"a": None, "b": 70}, {"a": None, "b": 70}, {"a": 80, "b": 70}) == {2: ("a", "b")}
+
+
+def test_a_snapshot_from_before_grades_were_kept_is_passed_over() -> None:
+    options = loaded(TRIGGER, {"top": 1, "by": "grade"})
+    old = [(day * DAY, text(order("ab"))) for day in range(2)]
+    assert TRIGGER.scan(history_of(SOURCES["indices_holdings"], TRIGGER, old), options) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(question=questions())
+def test_where_grades_go_with_weights_moves_by_grade_are_moves_by_weight(
+    question: tuple[Snapshots, int, dict[str, Any]],
+) -> None:
+    snapshots, cadence, options = question
+    with_grades = []
+    for time, holdings in snapshots:
+        said = text(holdings)
+        rows = json.loads(said)["holdings"] if said else []
+        for row in rows:
+            row["trader_grade"] = row["weight"] * 100
+        with_grades.append((time, json.dumps({"holdings": rows}) if rows else {}))
+    past = history_of(SOURCES["indices_holdings"], TRIGGER, with_grades, cadence)
+
+    def moves(by: str) -> list[Any]:
+        firings = TRIGGER.scan(past, loaded(TRIGGER, {**options, "by": by}))
+        return [(f.as_of, f.fields["entered"], f.fields["left"]) for f in firings]
+
+    assert moves("grade") == moves("weight")
+    assert_nothing_older_than_the_lookback_matters(TRIGGER, past, loaded(TRIGGER, {**options, "by": "grade"}))
+
+
+# -- the index among indices -----------------------------------------------------------------------------------------
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    ranks=st.lists(st.sampled_from([1.0, 2.0, 3.0, 4.0, 5.0, None]), max_size=25),
+    top=st.integers(1, 3),
+    buffer=st.integers(0, 2),
+    confirm=st.sampled_from([1, 1, 2]),
+    hours=st.sampled_from([0.0, 30.0]),
+    moves=st.sampled_from(["enter", "leave", "both"]),
+)
+def test_an_index_moves_among_indices_by_the_rules_of_a_token(
+    ranks: list[float | None], top: int, buffer: int, confirm: int, hours: float, moves: str
+) -> None:
+    asked = {"rank_of": "indices", "index_metric": "change_7d", "top": top, "exit_buffer": buffer}
+    options = loaded(TRIGGER, {**asked, "min_observations": confirm, "cooldown_hours": hours, "moves": moves})
+    readings = [(day * DAY, {"rank_by_change_7d": rank, "indices": 5}) for day, rank in enumerate(ranks)]
+    firings = TRIGGER.scan(history_of(SOURCES["index_ranks"], TRIGGER, readings), options)
+    seen = observations([(day * DAY, rank) for day, rank in enumerate(ranks)])
+
+    def side(rank: float) -> int:
+        return 1 if rank <= top else (-1 if rank > top + buffer else 0)
+
+    turns = {at: turn for at in range(len(seen)) if (turn := turn_at(seen, at, DAY, confirm, side, unsure=-1))}
+    wanted = {"enter": (1,), "leave": (-1,), "both": (1, -1)}[moves]
+    assert [(f.as_of, f.fields["rank"], f.fields["previous_rank"]) for f in firings] == [
+        (seen[at][0], seen[at][1], seen[turn.before][1])
+        for at, turn in turns.items()
+        if turn.side in wanted and not quiet(seen, list(turns), at, round(hours * HOUR))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [({"rank_of": "indices", "by": "grade"}, "by"), ({"index_metric": "change_7d"}, "index_metric")],
+)
+def test_what_does_not_go_together_is_refused(asked: Mapping[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError, match="leave it out") as caught:
+        loaded(TRIGGER, asked)
+    assert list(caught.value.messages_dict) == [field]
+
+
+def test_indices_are_ranked_by_their_grade_unless_something_else_is_asked() -> None:
+    assert loaded(TRIGGER, {"rank_of": "indices"})["index_metric"] == "index_grade"
+    assert loaded(TRIGGER, {})["index_metric"] is None
+
+
+def test_who_moved_is_said_in_one_sentence() -> None:
+    (firing,) = TRIGGER.scan(
+        history_of(
+            SOURCES["index_ranks"], TRIGGER, [(day * DAY, {"rank_by_all_time": r, "indices": 6}) for day, r in ((0, 5), (1, 2))]
+        ),
+        loaded(TRIGGER, {"rank_of": "indices", "index_metric": "all_time", "top": 3}),
+    )
+    said = TRIGGER.summary({**TRIGGER.sample, **firing.fields, "as_of": "2025-06-10T00:00:00Z"})
+    assert said == "Layer-1 Index entered the top 3 of 6 indices by all-time return: rank 5 → 2 on 10 June 2025."
