@@ -2,8 +2,8 @@
 
 A rule over a level can fire at a reading only if that lies on another side than the reading `observations` before it; one
 over a move only if the move is far enough. Both ask whether a number of the rule (its rung) lies in an interval that the
-readings span. Rungs are sorted within cells (a group of rules × a subject), so that the work follows from the cells and
-from what is found, not from how many rules there are.
+readings span. Rungs are kept by cell (a group of rules × a subject) with the lowest and highest of each, so that the work
+follows from the cells and from what is found more than from how many rules there are.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class Recent:
             return now, np.full_like(now, np.nan), np.ones(now.shape, dtype=bool)
         apart = np.rint(np.diff(self.times[:, -1 - back :], axis=1) / self.cadence) > 2
         before = values[:, :, -1 - back].copy()
-        unsure = np.isnan(before) | (apart.any(axis=1)[None, :] if back > 1 else False)
+        unsure = np.isnan(before)
+        if back > 1:
+            unsure |= np.any(apart, axis=1, keepdims=True).T
         holes = np.isnan(values[:, :, -1 - back :]).any(axis=2) & ~np.isnan(now)
         for metric, subject in zip(*np.nonzero(holes), strict=True):
             seen = np.flatnonzero(~np.isnan(values[metric, subject]))
@@ -138,7 +140,6 @@ class Screen:
         self._rule = np.fromiter((rule for rule, _, _ in listed), dtype=np.int64, count=len(listed))
         self._group = np.fromiter((place[group] for _, group, _ in listed), dtype=np.int64, count=len(listed))
         self._rung = np.fromiter((rung for _, _, rung in listed), dtype=np.float64, count=len(listed))
-        self._steps = np.unique(self._rung)
         self._name(named)
         self._broaden(np.asarray(sorted(broad), dtype=np.int64))
 
@@ -148,24 +149,22 @@ class Screen:
         return max((back for _, _, back in self.groups), default=0)
 
     def _name(self, named: Pairs) -> None:
-        """Entries of single subjects, sorted by cell and rung."""
+        """Entries of single subjects by cell, and the lowest and highest rung of each cell."""
         order = np.argsort(self._rule, kind="stable")
         starts = np.searchsorted(self._rule[order], named.rules, side="left")
         counts = np.searchsorted(self._rule[order], named.rules, side="right") - starts
         entry = order[ranges(starts, counts)]
-        subject = np.repeat(named.subjects, counts)
-        cell = self._group[entry] * self._subjects + subject
-        width = len(self._steps) + 1
-        key = cell * width + np.searchsorted(self._steps, self._rung[entry])
-        sort = np.argsort(key, kind="stable")
-        self._key, self._entry = key[sort], entry[sort].astype(np.int32)
-        cells = len(self.groups) * self._subjects
-        self._lowest, self._highest = np.full(cells, np.inf), np.full(cells, -np.inf)
-        there, first = np.unique(cell[sort], return_index=True)
-        last = np.concatenate((first[1:], [len(sort)])) - 1
+        cell = self._group[entry] * self._subjects + np.repeat(named.subjects, counts)
+        sort = np.argsort(cell, kind="stable")
+        self._entry = entry[sort]
+        self._counts = np.bincount(cell, minlength=len(self.groups) * self._subjects)
+        self._starts = np.cumsum(self._counts) - self._counts
+        self._lowest, self._highest = np.full(len(self._counts), np.inf), np.full(len(self._counts), -np.inf)
+        there = np.flatnonzero(self._counts)
         if len(there):
-            self._lowest[there] = self._rung[self._entry[first]]
-            self._highest[there] = self._rung[self._entry[last]]
+            sorted_rungs = self._rung[self._entry]
+            self._lowest[there] = np.minimum.reduceat(sorted_rungs, self._starts[there])
+            self._highest[there] = np.maximum.reduceat(sorted_rungs, self._starts[there])
 
     def _broaden(self, broad: Ints) -> None:
         """Entries about all subjects, sorted by rung within each group."""
@@ -181,17 +180,17 @@ class Screen:
 
     def named(self, spans: Sequence[Span], subjects: Ints) -> Pairs:
         """Every (rule, subject) that can fire, of those asked about single subjects; `subjects` are the rows' positions."""
-        if not len(self._key):
+        if not len(self._entry):
             return Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
-        low, high = np.concatenate([s[0] for s in spans]), np.concatenate([s[1] for s in spans])
-        cells = (np.arange(len(spans))[:, None] * self._subjects + subjects[None, :]).ravel()
-        hit = np.flatnonzero((self._highest[cells] > low) & (self._lowest[cells] <= high))
-        width, hit_cells = len(self._steps) + 1, cells[hit]
-        first = np.searchsorted(self._key, hit_cells * width + np.searchsorted(self._steps, low[hit], side="right"))
-        end = np.searchsorted(self._key, hit_cells * width + np.searchsorted(self._steps, high[hit], side="right"))
-        counts = np.maximum(end - first, 0)
-        whom = np.repeat(hit_cells % self._subjects, counts)
-        return unique(self._rule[self._entry[ranges(first, counts)]], whom, self._subjects)
+        low, high = np.stack([span[0] for span in spans]), np.stack([span[1] for span in spans])
+        lowest, highest = (each.reshape(len(spans), -1)[:, subjects] for each in (self._lowest, self._highest))
+        group, row = np.nonzero((high > low) & (highest > low) & (lowest <= high))
+        cells = group * self._subjects + subjects[row]
+        counts = self._counts[cells]
+        entry = self._entry[ranges(self._starts[cells], counts)]
+        rung = self._rung[entry]
+        fits = (rung > np.repeat(low[group, row], counts)) & (rung <= np.repeat(high[group, row], counts))
+        return unique(self._rule[entry[fits]], np.repeat(subjects[row], counts)[fits], self._subjects)
 
     def broad(self, spans: Sequence[Span]) -> Pairs:
         """Every (rule, row) that can fire, of the rules that are asked about all subjects."""
@@ -200,7 +199,7 @@ class Screen:
             if not len(entries):
                 continue
             ladder = self._rung[entries]
-            known = np.flatnonzero(~np.isnan(low) & ~np.isnan(high))
+            known = np.flatnonzero((high > low) & (high >= ladder[0]) & (low < ladder[-1]))
             first = np.searchsorted(ladder, low[known], side="right")
             counts = np.maximum(np.searchsorted(ladder, high[known], side="right") - first, 0)
             found.append((self._rule[entries[ranges(first, counts)]], np.repeat(known, counts)))
@@ -215,7 +214,6 @@ def unique(rules: Ints, subjects: Ints, width: int) -> Pairs:
     return Pairs(packed // width, packed % width)
 
 
-
 def ranges(starts: Ints, counts: Ints) -> Ints:
     """The numbers start, start + 1, … of each range, one range after the other.
 
@@ -226,25 +224,41 @@ def ranges(starts: Ints, counts: Ints) -> Ints:
     return np.repeat(starts - before, counts) + np.arange(counts.sum())
 
 
-def enough(history: History, conditions: Sequence[Condition]) -> bool:
-    """Whether a history that was cut short fires at its last reading just what a longer one would.
+class Past:
+    """A history that was cut short, and whether it fires at its last reading just what a longer one would.
 
     All that influences that firing follows from the side that counted before the silent changes that could be counted, and
     from those: once a side is confirmed, what lies before it has no say.
     """
-    if not len(history.as_of):
-        return False
-    for condition in conditions:
-        as_of, values = observed(history.as_of, history.column(condition.metric))
-        head = int(np.searchsorted(as_of, history.as_of[-1] - COUNTED - condition.quiet, side="right"))
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._heads: dict[int, tuple[int, Floats, Floats]] = {}
+
+    def enough(self, conditions: Sequence[Condition]) -> bool:
+        """Whether it says as much of a rule with these conditions as any longer history."""
+        return bool(len(self._history.as_of)) and all(map(self._tells, conditions))
+
+    def _tells(self, condition: Condition) -> bool:
+        head, highest, lowest = self._head(condition.quiet)
+        column = self._history.metrics.index(condition.metric)
+        if isinstance(condition, Watch) and condition.observations == 1:
+            return bool(highest[column] >= condition.upper or lowest[column] <= condition.lower)
+        as_of, values = observed(self._history.as_of[:head], self._history.column(condition.metric)[:head])
         if isinstance(condition, Move):
-            if head < 2 * condition.window + 2:
-                return False
-            continue
-        sides = np.where(values[:head] >= condition.upper, 1, np.where(values[:head] <= condition.lower, -1, 0)).astype(np.int8)
-        if condition.observations == 1:
-            if not sides.any():
-                return False
-        elif all(run.confirmed is None for run in _runs(as_of[:head], sides, history.cadence, condition.observations, 0)):
-            return False
-    return True
+            return len(as_of) >= 2 * condition.window + 2
+        sides = np.where(values >= condition.upper, 1, np.where(values <= condition.lower, -1, 0)).astype(np.int8)
+        runs = _runs(as_of, sides, self._history.cadence, condition.observations, 0)
+        return any(run.confirmed is not None for run in runs)
+
+    def _head(self, quiet: int) -> tuple[int, Floats, Floats]:
+        """How many readings come before the changes that count, and the highest and lowest of each metric in them."""
+        if quiet not in self._heads:
+            as_of = self._history.as_of
+            head = int(np.searchsorted(as_of, as_of[-1] - COUNTED - quiet, side="right"))
+            values = self._history.values[:head]
+            there = np.isfinite(values)
+            highest = np.where(there, values, -np.inf).max(axis=0, initial=-np.inf)
+            lowest = np.where(there, values, np.inf).min(axis=0, initial=np.inf)
+            self._heads[quiet] = head, highest, lowest
+        return self._heads[quiet]

@@ -7,8 +7,9 @@ leaves. What was asked and no longer is may stay in it for a while: who is told 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from sqlalchemy import Connection
@@ -44,6 +45,11 @@ class Asked:
         self._places: dict[str, tuple[Circle, int] | None] = {}
         self._circles: dict[str, Circle] = {}
         self.inputs: set[str] = set()
+
+    def scopes(self, rule: str, crowd: Crowd, place: int) -> Iterator[str]:
+        """The texts of the scopes that a rule, by its id, is asked about one of the crowd through."""
+        where = self._places.get(rule)
+        return iter(()) if where is None else where[0].scopes(where[1], crowd, place)
 
     def circle(self, clock: str) -> Circle | None:
         """The rules of a clock, None where none is asked."""
@@ -103,6 +109,7 @@ class Circle:
         self._more: list[int] = []
         self._scopes: dict[Scope, int] = {}
         self._broad: set[tuple[int, int]] = set()
+        self._lists: dict[int, set[Scope]] = defaultdict(set)
         self._arranged: tuple[Pairs, Pairs, Screen] | None = None
         self._seen: tuple[Crowd, int, Ints] | None = None
 
@@ -129,10 +136,18 @@ class Circle:
         kind = KINDS.get(scope.kind)
         if kind is None:
             self._broad.add((rule, self._scopes.setdefault(scope, len(self._scopes))))
-            return
+        if kind is None or len(scope.ids) > 1:
+            self._lists[rule].add(scope)
         for number in scope.ids:
             subject = self._subjects.setdefault(f"{kind}:{number}", len(self._subjects))
             self._more.append(rule << 32 | subject)
+
+    def scopes(self, rule: int, crowd: Crowd, place: int) -> Iterator[str]:
+        """The texts of the scopes that a rule, by its position, is asked about one of the crowd through."""
+        yield one_subject(crowd.names[place])
+        for scope in self._lists.get(rule, ()):
+            if crowd.holds(scope, place):
+                yield scope.text
 
     def _parts(self) -> tuple[Pairs, Pairs, Screen]:
         """(rule, subject) named; (rule, scope) broad; the screen over the rules with conditions."""
@@ -217,6 +232,13 @@ class Circle:
         """(subject, rule) of pairs of positions."""
         for rule, place in zip(pairs.rules.tolist(), pairs.subjects.tolist(), strict=True):
             yield crowd.names[place], self.rules[rule]
+
+
+@lru_cache(maxsize=20_000)
+def one_subject(name: str) -> str:
+    """The text of the scope that holds one subject."""
+    kind, _, number = name.partition(":")
+    return Scope(next((k for k, one in KINDS.items() if one == kind), "any"), (int(number),) if number else ()).text
 
 
 def _both(one: Pairs, other: Pairs, crowd: Crowd) -> Pairs:

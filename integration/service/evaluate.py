@@ -43,6 +43,12 @@ class ActiveRule:
     trigger: Trigger
     options: Mapping[str, Any]
     canonical: str
+    conditions: tuple[Condition, ...] = ()
+
+    @classmethod
+    def of(cls, identity: str, trigger: Trigger, options: Mapping[str, Any], canonical: str) -> ActiveRule:
+        """A rule with what must happen to its clock's metrics before it can fire; nothing where that cannot be said."""
+        return cls(identity, trigger, options, canonical, () if trigger.watch is None else trigger.watch(options))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -52,11 +58,6 @@ class ActiveRule:
     def source(self, catalogue: Catalogue) -> Source:
         """Its clock: the source at whose as_of it is evaluated."""
         return catalogue.sources[split_source(self.inputs[0])[0]]
-
-    @property
-    def conditions(self) -> tuple[Condition, ...]:
-        """What must happen to its clock's metrics before it can fire; none where that cannot be said."""
-        return () if self.trigger.watch is None else self.trigger.watch(self.options)
 
     def lookback(self, source: Source) -> int:
         """How far back its firings look, in ms."""
@@ -75,7 +76,7 @@ def active(catalogue: Catalogue, row: Any) -> ActiveRule | None:
     trigger = catalogue.triggers.get(row.trigger)
     if trigger is None or trigger.semantics != row.semantics:
         return None
-    return ActiveRule(row.id, trigger, trigger.options().load(json.loads(row.options)), row.options)
+    return ActiveRule.of(row.id, trigger, trigger.options().load(json.loads(row.options)), row.options)
 
 
 def polled(catalogue: Catalogue, name: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import Bools, Source
 from integration.domain.delta import COUNTED
 from integration.domain.history import Epoch, Ints, Log, epochs
-from integration.domain.screen import Move, Pairs, Recent, enough
+from integration.domain.screen import Move, Pairs, Past, Recent
 from integration.service.asked import Asked, Circle
 from integration.service.audience import Audience
 from integration.service.crowd import Crowd
@@ -55,9 +55,7 @@ def evaluate(connection: Connection, catalogue: Catalogue, asked: Asked, new: Ne
         crowd = Crowd(connection, new.names)
         screened, others = screen(circle, crowd, *newest(connection, new, circle.depth))
         found = detect(connection, catalogue, new, named(circle, crowd, screened), named(circle, crowd, others))
-    if not found:
-        return 0, 0
-    audience = Audience(connection, found, new.now)
+        audience = Audience(connection, asked, found, new.now)
     numbered = store_events(connection, catalogue, identified(filter(audience.wants, found)), now=new.now)
     return len(numbered), audience.tell(connection, numbered, new.now, due)
 
@@ -138,8 +136,9 @@ def detect(
     reach = max((_reach(rule, new.source) for each in screened.values() for rule in each), default=0)
     for log, alike in _logs(connection, catalogue, screened, new.oldest - reach):
         stretches = list(epochs(log))
+        past = Past(stretches[-1].history)
         for rule in alike:
-            if enough(stretches[-1].history, rule.conditions):
+            if past.enough(rule.conditions):
                 found += _told(rule, log, stretches, new.now)
             else:
                 rest.setdefault(log.subject, []).append(rule)

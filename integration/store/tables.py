@@ -258,7 +258,7 @@ subscription = Table(
     "subscription", metadata,
     Column("id", Text, primary_key=True),
     Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("rule_id", Text, ForeignKey("rule.id"), nullable=False, index=True),
+    Column("rule_id", Text, ForeignKey("rule.id"), nullable=False),
     Column("scope", Text, nullable=False),
     Column("destination_id", Text, ForeignKey("destination.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("origin", Text, nullable=False),
@@ -269,6 +269,7 @@ subscription = Table(
     Column("corrections", SmallInteger, nullable=False, server_default="0"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
     Index("ix_subscription_revision", "revision"),
+    Index("ix_subscription_rule_id_scope", "rule_id", "scope"),
 )  # fmt: skip
 
 #: What is owed to one subscription. State: 0 pending, 1 delivered, 2 dead, 3 recorded only (shadow). Claimed by pushing

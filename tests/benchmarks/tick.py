@@ -50,7 +50,7 @@ SUBSCRIPTIONS, RULES, TOKENS, METRICS = 1_000_000, 100_000, 6_000, 40
 #: Days of past that are stored: what a level with default options looks back to, but for a side older than that.
 DAYS = 46
 #: How far a metric moves in a day, whose own spread is 1: some 2 % of levels are passed.
-STEP = 0.085
+STEP = 0.135
 FIRST = 1_700_006_400_000
 NAMES = tuple(f"metric_{number:02d}" for number in range(METRICS))
 #: Of a thousand subscriptions: to one token, to five, to the largest 100; the rest to all.
@@ -242,7 +242,7 @@ class Bench:
             with self.timed("detect_ms"):
                 found = detect(connection, self.catalogue, new, named(circle, crowd, proposed), named(circle, crowd, others))
             with self.timed("fanout_ms"):
-                audience = Audience(connection, found, new.now)
+                audience = Audience(connection, self.asked, found, new.now)
                 wanted = [one for one in found if audience.wants(one)]
             with self.timed("write_ms"):
                 numbered = store_events(connection, self.catalogue, identified(wanted), now=new.now)

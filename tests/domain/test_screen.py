@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from integration.domain.catalogue import Trigger
 from integration.domain.history import History
-from integration.domain.screen import Condition, Move, Pairs, Recent, Screen, Watch, enough
+from integration.domain.screen import Condition, Move, Pairs, Past, Recent, Screen, Watch
 from integration.triggers import load
 from tests.triggers.logs import DAY, cut, plain
 from tests.triggers.strategies import rules_with_history
@@ -66,7 +66,7 @@ def test_a_history_that_is_enough_fires_as_a_longer_one(trigger: Trigger, data: 
     whole = plain(trigger.scan(history, options))
     for start in range(0, len(history.as_of), 1 + len(history.as_of) // 12):
         shorter = cut(history, start)
-        if enough(shorter, conditions):
+        if Past(shorter).enough(conditions):
             last = int(history.as_of[-1])
             assert [f for f in plain(trigger.scan(shorter, options)) if f[0] == last] == [f for f in whole if f[0] == last]
 

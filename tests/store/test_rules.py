@@ -11,6 +11,8 @@ from integration.store.tables import account
 
 NOW = FEED_SLEEPS_AFTER * 10
 
+ANY = '{"kind":"any"}'
+
 
 def given(database: Database) -> None:
     """Two accounts, three rules, a destination."""
@@ -46,20 +48,23 @@ def test_a_rule_lives_while_a_subscription_or_an_awake_feed_wants_it(database: D
         assert [row.id for row in rules.live_rules(connection, NOW)] == ["rul_1", "rul_3"]
         assert sorted(rule for rule, _ in rules.wanted_scopes(connection, NOW)) == ["rul_1", "rul_3"]
         assert [rule for rule, _ in rules.wanted_scopes(connection, NOW + 1)] == ["rul_1"]
-        assert rules.wishes(connection, NOW) == ([], [Wish("fed_3", "rul_3", '{"kind":"any"}')])
+        everyone = [(f"rul_{number}", ANY) for number in (1, 2, 3)]
+        assert rules.wishes(connection, NOW, everyone) == ([], [Wish("fed_3", "rul_3", ANY)])
 
 
 def test_only_active_subscriptions_are_delivered_to(database: Database) -> None:
     given(database)
-    for status in ("active", "paused", "ended"):
+    for status in ("active", "paused", "ended", "shadow"):
         subscribe(database, f"sub_{status}", "rul_1", status)
     subscribe(database, "sub_other", "rul_2")
     with database.read() as connection:
-        wanting, feeding = rules.wishes(connection, NOW, ["rul_1"])
-        everyone, _ = rules.wishes(connection, NOW)
+        wanting, feeding = rules.wishes(connection, NOW, [("rul_1", ANY)])
+        everyone, _ = rules.wishes(connection, NOW, [("rul_1", ANY), ("rul_2", ANY)])
         assert rules.wishes(connection, NOW, []) == ([], [])
-    assert (wanting, feeding) == ([Wish("sub_active", "rul_1", '{"kind":"any"}', "dst")], [])
-    assert [wish.id for wish in everyone] == ["sub_active", "sub_other"]
+        assert rules.wishes(connection, NOW, [("rul_1", '{"kind":"top","n":3}')]) == ([], [])
+    assert feeding == []
+    assert wanting == [Wish("sub_active", "rul_1", ANY, "dst"), Wish("sub_shadow", "rul_1", ANY, "dst", True)]
+    assert [wish.id for wish in everyone] == ["sub_active", "sub_other", "sub_shadow"]
 
 
 def test_feeds_are_counted_by_account_while_they_are_awake(database: Database) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, exists, func, or_, select
+from sqlalchemy import Connection, delete, exists, func, or_, select, tuple_
 
 from integration.store.queries import revisions
 from integration.store.queries._dialect import insert
@@ -50,17 +50,16 @@ def live_rules(connection: Connection, now: int) -> list[Any]:
     return list(connection.execute(select(rule).where(or_(rule.c.id.in_(wanted), rule.c.id.in_(read))).order_by(rule.c.id)))
 
 
-def wishes(connection: Connection, now: int, rules: Sequence[str] | None = None) -> tuple[list[Wish], list[Wish]]:
-    """(subscriptions to deliver to, feeds to fill) of some rules, or of all. Paused subscriptions get no deliveries."""
+def wishes(connection: Connection, now: int, asked: Sequence[tuple[str, str]]) -> tuple[list[Wish], list[Wish]]:
+    """(subscriptions to deliver to, feeds to fill) of each (rule id, scope). Paused subscriptions get no deliveries."""
     s = subscription.c
     subscriptions = (
         select(s.id, s.rule_id, s.scope, s.destination_id, s.status == "shadow")
         .join(destination, destination.c.id == s.destination_id)
-        .where(or_(s.status == "active", s.status == "shadow"))
+        .where(or_(s.status == "active", s.status == "shadow"), tuple_(s.rule_id, s.scope).in_(asked))
     )
-    feeds = select(feed.c.id, feed.c.rule_id, feed.c.scope).where(_awake(now))
-    if rules is not None:
-        subscriptions, feeds = subscriptions.where(s.rule_id.in_(rules)), feeds.where(feed.c.rule_id.in_(rules))
+    feeds = select(feed.c.id, feed.c.rule_id, feed.c.scope)
+    feeds = feeds.where(_awake(now), tuple_(feed.c.rule_id, feed.c.scope).in_(asked))
     return (
         [Wish(*row) for row in connection.execute(subscriptions.order_by(s.id))],
         [Wish(*row) for row in connection.execute(feeds.order_by(feed.c.id))],

@@ -74,9 +74,13 @@ def upgrade() -> None:
     op.add_column("subscription", sa.Column("corrections", sa.SmallInteger(), server_default="0", nullable=False))
     op.add_column("subscription", sa.Column("revision", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("ix_subscription_revision", "subscription", ["revision"])
+    op.create_index("ix_subscription_rule_id_scope", "subscription", ["rule_id", "scope"])
+    op.drop_index("ix_subscription_rule_id", "subscription")
 
 
 def downgrade() -> None:
+    op.create_index("ix_subscription_rule_id", "subscription", ["rule_id"])
+    op.drop_index("ix_subscription_rule_id_scope", "subscription")
     op.drop_index("ix_subscription_revision", "subscription")
     op.drop_column("subscription", "revision")
     op.drop_column("subscription", "corrections")
