@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 from integration.domain.payload import described
 from integration.service.backtest import GIVEN, MOST_GIVEN
 from integration.service.trial import KEPT_DAYS
+from integration.web.schemas import TrueOrFalse
 
 
 def _text(label: str, text: str = "", **more: Any) -> fields.String:
@@ -53,16 +54,18 @@ class BacktestIn(Schema):
         data_key="to", load_default=None, allow_none=True, metadata=described("To", "The last day; none means the newest stored")
     )
     flap_days = fields.Integer(
+        strict=True,
         load_default=7,
         validate=validate.Range(1, 365),
         metadata=described("Flap Days", "Within how many days an event in another direction counts as a flap", unit="days"),
     )
     limit = fields.Integer(
+        strict=True,
         load_default=GIVEN,
         validate=validate.Range(0, MOST_GIVEN),
         metadata=described("Limit", "How many events to give in full, the newest; all are counted"),
     )
-    fetch = fields.Boolean(
+    fetch = TrueOrFalse(
         load_default=False,
         metadata=described("Fetch", "Have the missing days fetched, within the plan; ask again later to see what they change"),
     )
