@@ -32,6 +32,15 @@ def cursor() -> fields.String:
     return _text("Cursor", "The newest event's id: send it as after_id to get only what came later")
 
 
+class TrueOrFalse(fields.Boolean):
+    """Just that: neither 1 nor "yes"."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class ErrorBody(Schema):
     """What went wrong."""
 
@@ -210,7 +219,7 @@ class SubscriptionIn(Schema):
     options = _free("Options", "Of the trigger; what is left out has its default", load_default=dict)
     scope = _free("Scope", "Who is watched; none means any", load_default=dict)
     destination_id = _text("Destination ID", required=True)
-    shadow = fields.Boolean(
+    shadow = TrueOrFalse(
         load_default=False, metadata=described("Shadow", "Only record what it would send; resuming it makes it tell")
     )
 
