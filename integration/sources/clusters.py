@@ -4,7 +4,8 @@ Of the 200 largest tokens, without stablecoins and what stands for another token
 over 30 days is taken for each pair that has returns on 90 % of them; tokens that are linked, directly or through others,
 by at least 0.7, 0.8 or 0.9 are a cluster of that level (connected components; single linkage, Gower and Ross 1969).
 
-{"tokens": {"3375": ["Bitcoin", "BTC"], …}, "clusters": {"0.7": [[ids, …], …], "0.8": …, "0.9": …}}: the largest cluster first.
+{"compared": 187, "tokens": {"3375": ["Bitcoin", "BTC"], …}, "clusters": {"0.7": [[ids, …], …], "0.8": …, "0.9": …}}: the
+largest cluster first.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import orjson
 from integration.domain import risk
 from integration.domain.catalogue import MARKET, Batch, Bools, Derivation, Input, Metric, Panel, Source, SubjectRow
 from integration.domain.history import Floats, Ints
+from integration.domain.pegged import is_stablecoin, is_wrapped
 from integration.domain.retry import DAY
 from integration.sources._panels import ABSENCE, RANKS, numbers, ranks, whole
-from integration.domain.pegged import is_stablecoin, is_wrapped
 
 CLOCK = "daily_ohlcv"
 WINDOW = 30
@@ -44,7 +45,7 @@ def compute(panels: Mapping[str, Panel], known: Mapping[str, SubjectRow], _subje
             clusters = clustered(daily[comparable], ids[rows][comparable].tolist())
             as_of.append(time)
             values.append([float(comparable.sum()), *(float(len(clusters[level])) for level in LEVELS)])
-            texts.append(_text(clusters, known))
+            texts.append(_text(int(comparable.sum()), clusters, known))
     stacked = np.array(values, dtype=np.float64).reshape(-1, len(LEVELS) + 1)
     return Batch([MARKET] * len(as_of), np.array(as_of, dtype=np.int64), stacked, texts)
 
@@ -106,11 +107,11 @@ def components(linked: Bools) -> list[list[int]]:
     return [np.flatnonzero(lowest == node).tolist() for node in np.unique(lowest).tolist()]
 
 
-def _text(clusters: Mapping[str, Sequence[Sequence[int]]], known: Mapping[str, SubjectRow]) -> str:
+def _text(compared: int, clusters: Mapping[str, Sequence[Sequence[int]]], known: Mapping[str, SubjectRow]) -> str:
     members = sorted({token for parts in clusters.values() for part in parts for token in part})
     tokens = {token: known.get(f"token:{token}") or SubjectRow("", "token", f"Token {token}") for token in members}
     words = {str(token): [row.name, row.symbol] for token, row in tokens.items()}
-    return orjson.dumps({"tokens": words, "clusters": clusters}).decode()
+    return orjson.dumps({"compared": compared, "tokens": words, "clusters": clusters}).decode()
 
 
 SOURCE = Source(

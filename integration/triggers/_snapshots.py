@@ -30,11 +30,17 @@ class ListedToken(Schema):
     symbol = fields.String(required=True, metadata=described("Symbol"))
 
 
+def texts(history: History) -> tuple[Ints, list[Any]]:
+    """The times (ms) of the readings that have a text, and what these say."""
+    there = np.asarray([bool(text) for text in history.texts], dtype=bool)
+    return history.as_of[there], [orjson.loads(text) for text in history.texts if text]
+
+
 def said(history: History, name: str) -> tuple[Ints, list[Any]]:
     """The times (ms) of the readings whose text says something under a name, and what they say."""
-    texts = [orjson.loads(text).get(name) if text else None for text in history.texts]
-    there = np.asarray([text is not None for text in texts], dtype=bool)
-    return history.as_of[there], [text for text in texts if text is not None]
+    as_of, every = texts(history)
+    there = np.asarray([name in each for each in every], dtype=bool)
+    return as_of[there], [each[name] for each in every if name in each]
 
 
 def whole(as_of: Ints, counts: Floats, max_gap: int) -> Bools:

@@ -42,6 +42,7 @@ def ranked(count: int) -> list[SubjectRow]:
 def test_tokens_that_move_together_are_a_cluster_and_others_are_none() -> None:
     snapshot = found(walks(together(4, 3, 1)), *ranked(8))[40]
     assert snapshot["clusters"] == {level: [[1, 2, 3, 4], [5, 6, 7]] for level in LEVELS}
+    assert snapshot["compared"] == 8
     assert snapshot["tokens"] == {str(n): [f"Token {n}", f"T{n}"] for n in range(1, 8)}
 
 
