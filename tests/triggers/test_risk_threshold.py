@@ -115,8 +115,10 @@ def test_every_metric_is_breached_at_its_usual_limit_and_recovers_past_the_band(
     ]
     firings = TRIGGER.scan(history(metric, [(day * DAY, value) for day, value in past], options), options)
     assert [(f.as_of // DAY, f.fields["state"]) for f in firings] == [(1, "breached"), (3, "recovered")]
-    states = TRIGGER.holds(history(metric, [(day * DAY, value) for day, value in past], options), options)  # type: ignore[misc]
-    assert states.tolist() == [0, 1, 1, 0]  # type: ignore[union-attr]
+    assert TRIGGER.holds is not None
+    states = TRIGGER.holds(history(metric, [(day * DAY, value) for day, value in past], options), options)
+    assert states is not None
+    assert states.tolist() == [0, 1, 1, 0]
 
 
 @EVERY
