@@ -8,7 +8,7 @@ such a drift counts as a change like any other. Which holdings are stablecoins i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from integration.triggers._levels import (
     suppressed_field,
 )
 from integration.triggers._options import TriggerOptions, band, cooldown, direction, filled_band, room
+from integration.triggers._snapshots import some, symbols
 
 FLOOR = 1.0
 LEAST_CHANGE, STABLE_LEVEL = 1.0, 20.0
@@ -202,7 +203,7 @@ def _firing(seen: Snapshots, before: int, at: int, moved: Difference, about: Map
             "kind": options["kind"],
             **items,
             **{f"{name}_count": len(rows) for name, rows in items.items()},
-            **{f"{name}_symbols": ", ".join(row["symbol"] for row in rows) for name, rows in items.items()},
+            **{f"{name}_symbols": symbols(rows) for name, rows in items.items()},
             "turnover": moved.turnover,
             "holdings_count": len(seen.held[at]),
             "previous_holdings_count": len(seen.held[before]),
@@ -231,16 +232,11 @@ def summary(event: Mapping[str, Any]) -> str:
         verb = "rose above" if event["direction"] == "up" else "fell below"
         return f"{name}'s share of stablecoins {verb} {100 * event['level']:g} %: {moved} on {when}."
     parts = [
-        f"{len(symbols)} {verb} ({_few(symbols)})"
+        f"{event[f'{verb}_count']} {verb} ({some(event[f'{verb}_symbols'])})"
         for verb in ("added", "removed", "changed")
-        if (symbols := event[f"{verb}_symbols"].split(", ") if event[f"{verb}_count"] else [])
+        if event[f"{verb}_count"]
     ]
     return f"{name} was rebalanced: {', '.join(parts)}; turnover {100 * event['turnover']:.1f} % on {when}."
-
-
-def _few(symbols: Sequence[str], most: int = 5) -> str:
-    """The first of many: a sentence is no list."""
-    return ", ".join(symbols[:most]) + (f" and {len(symbols) - most} more" if len(symbols) > most else "")
 
 
 _TIME = "2025-06-10T00:00:00Z"
