@@ -62,6 +62,14 @@ def stretches(counts: Floats) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(cuts)]
 
 
+def compared_since(as_of: Ints, span: int, max_gap: int) -> Ints:
+    """The position of the oldest snapshot that each may be compared with: at most `span` ms before it, and no silence longer
+    than `max_gap` ms between."""
+    silences = np.flatnonzero(np.diff(as_of) > max_gap) + 1
+    after = np.concatenate(([0], silences))[np.searchsorted(silences, np.arange(len(as_of)), side="right")]
+    return np.maximum(np.searchsorted(as_of, as_of - span), after)
+
+
 def turned(
     history: History, as_of: Ints, sides: Any, options: Options, wanted: Collection[int], observations: int | None = None
 ) -> list[Crossing]:

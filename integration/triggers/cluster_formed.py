@@ -23,7 +23,7 @@ from integration.domain.retry import DAY
 from integration.triggers._levels import suppressed_field
 from integration.triggers._moves import move_lookback
 from integration.triggers._options import TriggerOptions, cooldown
-from integration.triggers._snapshots import THE_MARKET, ListedToken, some, stretches, symbols, texts
+from integration.triggers._snapshots import THE_MARKET, ListedToken, compared_since, some, stretches, symbols, texts
 
 SOURCE = "clusters"
 CORRELATIONS = (0.7, 0.8, 0.9)
@@ -117,10 +117,8 @@ def _seen(history: History, as_of: Ints, snapshots: Sequence[Any], options: Opti
     begin = np.zeros(len(as_of), dtype=np.int64)
     for part in stretches(np.asarray([each["compared"] for each in snapshots], dtype=np.float64)):
         begin[part] = part.start
-    silences = np.flatnonzero(np.diff(as_of) > history.max_gap) + 1
-    after = np.concatenate(([0], silences))[np.searchsorted(silences, np.arange(len(as_of)), side="right")]
-    window = np.searchsorted(as_of, as_of - options["look_back_days"] * DAY)
-    return Seen(as_of, clusters, np.maximum(np.maximum(begin, after), window))
+    since = compared_since(as_of, options["look_back_days"] * DAY, history.max_gap)
+    return Seen(as_of, clusters, np.maximum(begin, since))
 
 
 def _formed(seen: Seen, at: int, confirm: int) -> list[Cluster]:
