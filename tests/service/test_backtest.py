@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integration.domain.catalogue import SubjectRow
+from integration.domain.catalogue import Case, SubjectRow, Trigger
 from integration.domain.errors import InvalidInput, TooMany
 from integration.domain.payload import iso
 from integration.domain.retry import DAY, HOUR
@@ -25,11 +25,12 @@ from integration.service.backtest import Question, backtest, backtest_for
 from integration.service.deriving import Changed, derive
 from integration.service.observe import observe
 from integration.store.database import Database
-from integration.store.queries import events, subjects
+from integration.store.queries import events, readings, subjects
 from integration.store.tables import reading
 from tests.market import Here
 from tests.service.bygone import ids, keep, tried
 from tests.service.script import START, Script, script
+from tests.triggers.logs import case_history, loaded, source_of
 
 SHARPE = "quantmetrics"
 BITCOIN = "token:3375"
@@ -189,6 +190,48 @@ def test_a_scope_is_watched_and_no_more(here: Script) -> None:
     told = tried(here, "sharpe_threshold", {"tokens": [1, 4]})
     assert [event["subject"] for event in told["events"]] == ["token:1"]
     assert (told["watched"], told["gaps"]["without_readings"]) == (2, 1)
+
+
+def stored_case(here: Script, trigger: Trigger, case: Case) -> str | None:
+    """The subject that a case's readings are stored about; None where they cannot be stored as they are."""
+    options = loaded(trigger, case.options)
+    days = [at for at, _ in case.readings]
+    if (
+        trigger.tell is not None
+        or len(trigger.sources(options)) > 1
+        or "@" in trigger.sources(options)[0]
+        or max(days) > 390
+        or len(set(days)) < len(days)
+    ):
+        return None
+    history, source = case_history(trigger, options, case.readings), source_of(trigger, options)
+    rows = [
+        readings.Row(source.key, history.subject, START + as_of, 0, START + as_of + HOUR, "live", None, values.tobytes(), text)
+        for as_of, values, text in zip(history.as_of.tolist(), history.values, history.texts, strict=True)
+    ]
+    with here.gradewire.database.write() as connection:
+        connection.execute(reading.delete())
+        readings.add(connection, rows)
+    return history.subject
+
+
+def test_what_triggers_say_of_themselves_a_backtest_finds_in_what_is_stored(here: Script) -> None:
+    tried_out = 0
+    here.go_to(392)
+    name(here, 1)
+    for trigger in here.catalogue.triggers.values():
+        for case in (*trigger.fires, *trigger.silent):
+            subject = stored_case(here, trigger, case)
+            if subject is None:
+                continue
+            scope = {"tokens": [1]} if subject == "token:1" else {}
+            told, _ = backtest(here.gradewire, Question(trigger.key, case.options, scope, day(0), day(391)))
+            fired = sorted(datetime.fromisoformat(f["as_of"]).timestamp() * 1000 - START for f in told["firings"])
+            assert fired == sorted(round(at * DAY) for at in case.fires), f"{trigger.key}: {case.name}"
+            assert told["count"] == 0 or trigger.payload().validate(told["events"][0]) == {}
+            assert told["series"] is None or len(told["series"]["points"]) > 0
+            tried_out += 1
+    assert tried_out > 20
 
 
 # -- what was filled in later, what is derived -------------------------------------------------------------------------

@@ -101,6 +101,16 @@ def test_without_a_key_there_is_no_backtest(app: APIFlask, refused: Refused) -> 
     refused(app.test_client().post("/v1/backtests", json=GRADE), 401, None)
 
 
+def test_every_trigger_can_be_tried(ada: Asker, gradewire: Gradewire, market: Market) -> None:
+    for key, trigger in gradewire.catalogue.triggers.items():
+        scope = {"tokens": [3375, 3306]} if trigger.subject == "token" else {}
+        answer = ada.post("backtests", {"trigger": key, "scope": scope, "fetch": False})
+        body = answer.get_json()
+        assert answer.status_code == 200 or body["error"]["code"] == "invalid_input", (key, body)
+        if answer.status_code == 200:
+            assert body["count"] == len(body["events"]) == len(body["firings"])
+
+
 # -- shadows -----------------------------------------------------------------------------------------------------------
 
 
