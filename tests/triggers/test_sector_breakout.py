@@ -114,9 +114,8 @@ def questions(draw: st.DrawFn) -> tuple[Snapshots, int, dict[str, Any]]:
     seen = st.sampled_from(draw(st.lists(st.tuples(steady | steady | grades, sectors), min_size=2, max_size=6)))
     step = st.sampled_from([10] * 8 + [1, 20, 29, 30, 31])
     cadence, when, snapshots = draw(st.sampled_from([DAY, DAY, 10 * DAY])), 0, []
-    for tenths, (graded, within), there in draw(
-        st.lists(st.tuples(step, seen, st.sampled_from([True] * 7 + [False])), max_size=25)
-    ):
+    there = st.sampled_from([True] * 7 + [False])
+    for tenths, (graded, within), whole in draw(st.lists(st.tuples(step, seen, there), max_size=25)):
         when += tenths * cadence // 10
         snapshots.append((when, graded if whole else None, within))
     return snapshots, cadence, loaded(TRIGGER, asked)
