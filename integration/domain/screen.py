@@ -193,8 +193,8 @@ class Screen:
         return unique(self._rule[entry[fits]], np.repeat(subjects[row], counts)[fits], self._subjects)
 
     def broad(self, spans: Sequence[Span]) -> Pairs:
-        """Every (rule, row) that can fire, of the rules that are asked about all subjects."""
-        found, rows = [], len(spans[0][0]) if spans else 0
+        """Every (rule, row) that can fire, of the rules that are asked about all subjects; some may come twice."""
+        found = []
         for entries, (low, high) in zip(self._broad, spans, strict=True):
             if not len(entries):
                 continue
@@ -205,7 +205,7 @@ class Screen:
             found.append((self._rule[entries[ranges(first, counts)]], np.repeat(known, counts)))
         empty = np.empty(0, dtype=np.int64)
         rules, whom = zip(*found, strict=True) if found else ((empty,), (empty,))
-        return unique(np.concatenate(rules), np.concatenate(whom), max(rows, 1))
+        return Pairs(np.concatenate(rules), np.concatenate(whom))
 
 
 def unique(rules: Ints, subjects: Ints, width: int) -> Pairs:

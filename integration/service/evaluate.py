@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -142,6 +142,9 @@ def logs(
 
 
 def _log(subject: str, metrics: tuple[str, ...], cadence: int, rows: Sequence[Any]) -> Log:
+    """Rows by (as_of, version) as a log, in the order in which they became known."""
+    if any(after[2] < before[2] for before, after in pairwise(rows)):
+        rows = sorted(rows, key=itemgetter(2))
     _, as_of, known_at, values, texts, *_more = zip(*rows, strict=True)
     return Log(
         subject,

@@ -79,7 +79,7 @@ def newest_as_of(connection: Connection, source: str) -> int | None:
 def log(
     connection: Connection, source: str, *, since: int, subjects: Sequence[str], reconstructed: bool = False
 ) -> Sequence[Any]:
-    """Rows of (subject, as_of, known_at, values, text) as live evaluation saw them, by subject, then (known_at, as_of, version).
+    """Rows of (subject, as_of, known_at, values, text) that live evaluation sees, by subject, then (as_of, version).
 
     What was filled in later inside the live period (origin `reconstructed`) is not part of it. With `reconstructed` it is,
     and a sixth value says of each row whether it is such a one.
@@ -88,7 +88,7 @@ def log(
     query = select(c.subject, c.as_of, c.known_at, c["values"], c.text)
     query = query.add_columns(c.origin == "reconstructed") if reconstructed else query.where(c.origin != "reconstructed")
     mine = (c.source == source, c.subject.in_(subjects), c.as_of >= since)
-    return connection.execute(query.where(*mine).order_by(c.subject, c.known_at, c.as_of, c.version)).all()
+    return connection.execute(query.where(*mine).order_by(c.subject, c.as_of, c.version)).all()
 
 
 def one_metric(

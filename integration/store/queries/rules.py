@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, exists, func, or_, select, tuple_
+from sqlalchemy import Connection, Text, and_, column, delete, exists, func, or_, select, values
 
 from integration.store.queries import revisions
 from integration.store.queries._dialect import insert
@@ -52,17 +52,21 @@ def live_rules(connection: Connection, now: int) -> list[Any]:
 
 def wishes(connection: Connection, now: int, asked: Sequence[tuple[str, str]]) -> tuple[list[Wish], list[Wish]]:
     """(subscriptions to deliver to, feeds to fill) of each (rule id, scope). Paused subscriptions get no deliveries."""
-    s = subscription.c
+    if not asked:
+        return [], []
+    pairs = values(column("rule_id", Text), column("scope", Text)).data(list(asked)).cte("asked")
+    s, f = subscription.c, feed.c
     subscriptions = (
         select(s.id, s.rule_id, s.scope, s.destination_id, s.status == "shadow")
+        .join(pairs, and_(s.rule_id == pairs.c.rule_id, s.scope == pairs.c.scope))
         .join(destination, destination.c.id == s.destination_id)
-        .where(or_(s.status == "active", s.status == "shadow"), tuple_(s.rule_id, s.scope).in_(asked))
+        .where(or_(s.status == "active", s.status == "shadow"))
     )
-    feeds = select(feed.c.id, feed.c.rule_id, feed.c.scope)
-    feeds = feeds.where(_awake(now), tuple_(feed.c.rule_id, feed.c.scope).in_(asked))
+    same = and_(f.rule_id == pairs.c.rule_id, f.scope == pairs.c.scope)
+    feeds = select(f.id, f.rule_id, f.scope).join(pairs, same).where(_awake(now))
     return (
-        [Wish(*row) for row in connection.execute(subscriptions.order_by(s.id))],
-        [Wish(*row) for row in connection.execute(feeds.order_by(feed.c.id))],
+        sorted(Wish(*row) for row in connection.execute(subscriptions)),
+        sorted(Wish(*row) for row in connection.execute(feeds)),
     )
 
 
