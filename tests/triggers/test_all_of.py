@@ -269,6 +269,21 @@ def test_what_is_remembered_reaches_back_through_the_condition_and_the_rule() ->
     assert 717 * DAY < TRIGGER.lookback(options).total(history.max_gap) < 900 * DAY
 
 
+def test_the_market_may_stand_beside_a_token() -> None:
+    options = of(("grade_threshold", {}), ("market_regime_changed", {"direction": "up"}))
+    assert TRIGGER.sources(options) == ("trader_grades", "market_metrics")
+    regime = "market_metrics.last_grade_signal"
+    said = [(70, -1, 0), (85, -1, 1), (85, -1, 1), (85, 1, 3), (85, 1, 4)]
+    readings = [
+        (day * DAY, {"tm_trader_grade": grade, regime: signal, "market_metrics.as_of": of_day})
+        for day, (grade, signal, of_day) in enumerate(said)
+    ]
+    history = history_of(source_of(TRIGGER, options), TRIGGER, readings, others=others_of(TRIGGER, options))
+    (firing,) = TRIGGER.scan(history, options)
+    assert firing.as_of == 3 * DAY
+    assert firing.fields["newly_met_conditions"] == "Market Regime (direction up)"
+
+
 # -- what it says ----------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +351,8 @@ GRADE, SHARPE = {"trigger": "grade_threshold"}, {"trigger": "sharpe_threshold"}
         ([GRADE, {**SHARPE, "options": {"level": 99}}], "conditions.1.options.level", "Must be greater than"),
         ([GRADE, {"trigger": "all_of", "options": {}}], "conditions.1.trigger", "takes no other"),
         ([GRADE, {"trigger": "index_ranking"}], "conditions.1.trigger", "about indices"),
+        ([GRADE, {"trigger": "data_corrected"}], "conditions.1.trigger", "about events"),
+        ([{"trigger": "market_regime_changed"}, {"trigger": "sentiment_changed"}], "conditions", "Name a condition about"),
         ([GRADE, SHARPE, {**GRADE, "options": {"level": 80}}], "conditions.2", "the same as condition 0"),
         ([GRADE], "conditions", "Name 2 to 5 conditions"),
         ([], "conditions", "Name 2 to 5 conditions"),
@@ -409,3 +426,45 @@ def test_entering_a_regime_of_two_grades_is_a_compound_of_two_thresholds(regime:
     ]
     history = history_of(source_of(TRIGGER, options), TRIGGER, rows, others=others_of(TRIGGER, options))
     assert [f.as_of for f in TRIGGER.scan(history, options)] == [f.as_of for f in dual.scan(told_of, asked)]
+
+
+#: Signs of a bearish warning that are triggers of their own. Grades have two decimals: below 30 is 29.99 or less.
+SIGNS = {
+    "low_grade": ("grade_threshold", {"grade": "trader", "preset": "own", "level": 29.99, "direction": "down", "hysteresis": 0}),
+    "bearish_crossover": ("signal_flipped", {"direction": "bearish"}),
+    "volume_drying": (
+        "volume_changed",
+        {"times": 2, "direction": "down", "hysteresis": 0, "flat_only": True, "flat_percent": 5, "flat_days": 7},
+    ),
+}
+READINGS = {
+    "trader_grades": {"tm_trader_grade": st.sampled_from([20.0, 29.99, 30.0, 45.0])},
+    "trading_signals": {"token_trend": st.sampled_from([1.0, 1.0, -1.0])},
+    "risk_30d": {"volume_ratio": st.sampled_from([0.4, 0.5, 0.51, 1.0])},
+    "daily_ohlcv": {"close": st.sampled_from([100.0, 100.0, 105.0, 111.0])},
+}
+
+
+@pytest.mark.parametrize("at_least", [1, 2, 3])
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_a_bearish_warning_is_a_compound_of_those_of_its_signs_that_are_triggers(at_least: int, data: st.DataObject) -> None:
+    """The other three signs have none: a return since a signal whatever followed it, a fundamental grade below that of
+    thirty days before, and the age of a signal are states that no trigger watches by itself."""
+    warning = TRIGGERS["bearish_warning"]
+    asked = loaded(warning, {"signs": ",".join(SIGNS), "at_least": at_least})
+    options = of(*SIGNS.values(), at_least=at_least)
+    said = [{source: {m: data.draw(v) for m, v in each.items()} for source, each in READINGS.items()} for _ in range(24)]
+    for each in said[:7]:  # until a week of prices is known, nobody knows whether they held
+        each["risk_30d"]["volume_ratio"] = 1.0
+
+    def past(trigger: Trigger, asked: Options) -> History:
+        clock, *others = trigger.sources(asked)
+        rows = [
+            (day * DAY, {**each[clock], **{f"{name}.{m}": v for name in others for m, v in each[name].items()}})
+            for day, each in enumerate(said)
+        ]
+        return history_of(source_of(trigger, asked), trigger, rows, others=others_of(trigger, asked))
+
+    warned = [(f.as_of, f.fields["signs_count"]) for f in warning.scan(past(warning, asked), asked)]
+    assert [(f.as_of, f.fields["met_count"]) for f in TRIGGER.scan(past(TRIGGER, options), options)] == warned
