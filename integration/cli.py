@@ -135,6 +135,24 @@ def poll(source: str | None) -> None:
 
 
 @main.command()
+@click.argument("answer", required=False, type=int)
+def spoilt(answer: int | None) -> None:
+    """List upstream answers that could not be read, or show the start of one by its id."""
+    from integration.store.queries import spoilt as queries
+
+    with _gradewire() as gradewire, gradewire.database.read() as connection:
+        if answer is None:
+            rows = [{**row._mapping, "at": iso(row.at)} for row in queries.newest(connection)]
+            _table(["id", "at", "endpoint", "size", "error"], rows)
+            return
+        body = queries.body(connection, answer)
+    if body is None:
+        raise InvalidInput(f"No answer {answer} is kept; `gradewire spoilt` lists those that are.")
+    text = body.decode(errors="replace")
+    click.echo("".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text))
+
+
+@main.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
     with _gradewire():
@@ -217,8 +235,16 @@ def show_triggers(key: str | None) -> None:
     "--scope", "scopes", multiple=True, metavar="NAME=VALUE", help="tokens=BTC,ETH, category=…, exchange=…, top=…, indices=…"
 )
 @click.option("--shadow", is_flag=True, help="Only record what it would send.")
+@click.option("--corrections/--no-corrections", default=None, help="Also tell of corrections; by default at webhooks only.")
 def subscribe(
-    trigger: str, account: str, channel: str, config: Sequence[str], options: Sequence[str], scopes: Sequence[str], shadow: bool
+    trigger: str,
+    account: str,
+    channel: str,
+    config: Sequence[str],
+    options: Sequence[str],
+    scopes: Sequence[str],
+    shadow: bool,
+    corrections: bool | None,
 ) -> None:
     """Subscribe an account's new destination to TRIGGER."""
     from integration.service.accounts import account_id
@@ -230,7 +256,9 @@ def subscribe(
         destination = create_destination(gradewire, owner, channel, _pairs(config, "--set"))
         try:
             asked = (_pairs(options, "--option"), _pairs(scopes, "--scope"))
-            made = create_subscription(gradewire, owner, trigger, *asked, destination["id"], shadow=shadow)
+            made = create_subscription(
+                gradewire, owner, trigger, *asked, destination["id"], shadow=shadow, corrections=corrections
+            )
         except GradewireError:
             from integration.service.destinations import delete_destination
 

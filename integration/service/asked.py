@@ -118,7 +118,7 @@ class Circle:
         self.rules.append(rule)
         self._conditions.append(rule.conditions)
         self._arranged = None
-        for known in ("_unwatched", "_any_change"):
+        for known in ("_unwatched", "_of_the_log"):
             self.__dict__.pop(known, None)
         return len(self.rules) - 1
 
@@ -127,7 +127,7 @@ class Circle:
         return np.fromiter((not each for each in self._conditions), dtype=bool, count=len(self.rules))
 
     @cached_property
-    def _any_change(self) -> Bools:
+    def _of_the_log(self) -> Bools:
         return np.fromiter((rule.trigger.tell is not None for rule in self.rules), dtype=bool, count=len(self.rules))
 
     def ask(self, rule: int, scope: Scope) -> None:
@@ -180,14 +180,14 @@ class Circle:
         broad = self._held(screen.broad(spans), crowd)
         return _both(named, broad, crowd)
 
-    def unscreened(self, crowd: Crowd, picked: Bools, *, all_rules: bool) -> Pairs:
+    def unscreened(self, crowd: Crowd, picked: Bools, irregular: Bools, *, all_rules: bool) -> Pairs:
         """(rule, place in the crowd) that are asked about some of it; only rules without conditions, or all.
 
-        Rules that also older readings can make true are asked about the whole crowd.
+        Rules that follow from the log, such as corrections, are asked about those whose readings were `irregular`.
         """
         named, broad, _ = self._parts()
         fit = np.ones(len(self.rules), dtype=bool) if all_rules else self._unwatched
-        if not fit.any() or not (picked.any() or self._any_change.any()):
+        if not fit.any() or not (picked | irregular).any():
             return NOBODY
         chosen = fit[named.rules]
         mine = self._in_crowd(Pairs(named.rules[chosen], named.subjects[chosen]), crowd)
@@ -195,7 +195,7 @@ class Circle:
         everyone = np.arange(len(crowd.names))
         wide = self._held(Pairs(np.repeat(asked, len(everyone)), np.tile(everyone, len(asked))), crowd)
         found = _both(mine, wide, crowd)
-        here = picked[found.subjects] | self._any_change[found.rules]
+        here = np.where(self._of_the_log[found.rules], irregular[found.subjects], picked[found.subjects])
         return Pairs(found.rules[here], found.subjects[here])
 
     def _positions(self, crowd: Crowd) -> Ints:

@@ -19,6 +19,9 @@ from integration.service.wiring import Gradewire
 from integration.store.queries import accounts, deliveries, rules, subscriptions
 from integration.store.secrets import new_id
 
+#: The trigger of corrections to another rule's events.
+CORRECTIONS = "data_corrected"
+
 
 def create_subscription(
     gradewire: Gradewire,
@@ -30,8 +33,12 @@ def create_subscription(
     *,
     origin: str = "api",
     shadow: bool = False,
+    corrections: bool | None = None,
 ) -> Shown:
     """The account wants a rule's events at a destination, from the next reading on. The same wish again is the same one.
+
+    With `corrections` it is also told where an event would not have fired, or would differ, on restated data; None means
+    at a webhook and nowhere else.
 
     What a `shadow` would send is only recorded, until it is resumed or wished for without that. Raises Conflict where a
     shadow is wished for of what is told already.
@@ -45,6 +52,8 @@ def create_subscription(
         accounts.lock(connection, account_id)
         destination = destination_row(connection, account_id, destination_id)
         identity, _ = wish(gradewire, connection, account_id, rule, wanted, destination.id, origin, shadow=shadow)
+        if corrections or (corrections is None and destination.channel == "webhook"):
+            accompany(gradewire, connection, account_id, identity, rule, wanted)
         shown = show_subscription(subscriptions.subscription_of(connection, account_id, identity))
     return {**shown, "cost": price.shown()}
 
@@ -97,6 +106,30 @@ def wish(
     return identity, True
 
 
+def accompany(
+    gradewire: Gradewire, connection: Connection, account_id: str, identity: str, rule: ActiveRule, scope: Scope
+) -> None:
+    """Give a subscription a companion, a subscription to corrections of its rule's events, unless it has one or is one."""
+    if rule.trigger.tell is not None or subscriptions.companion(connection, identity) is not None:
+        return
+    of = ask(gradewire, CORRECTIONS, {"of": {"trigger": rule.trigger.key, "options": json.loads(rule.canonical)}})
+    row = subscription_row(connection, account_id, identity)
+    rules.ensure(connection, of.id, of.trigger.key, of.trigger.semantics, of.canonical, gradewire.now())
+    subscriptions.add(
+        connection,
+        id=new_id("sub_"),
+        account_id=account_id,
+        rule_id=of.id,
+        scope=scope.text,
+        destination_id=row.destination_id,
+        origin=subscriptions.companion_of(identity),
+        status=row.status,
+        created_at=gradewire.now(),
+        changed_at=gradewire.now(),
+    )
+    subscriptions.change(connection, identity, corrections=1)
+
+
 def _agree(gradewire: Gradewire, connection: Connection, account_id: str, identity: str, *, shadow: bool) -> None:
     """Let a subscription that is there already be as it is now wished for: a shadow goes live, never the other way round."""
     status = subscription_row(connection, account_id, identity).status
@@ -118,6 +151,7 @@ def show_subscription(row: Any) -> Shown:
         "destination": row.hint,
         "status": row.status,
         "reason": row.reason,
+        "corrections": bool(row.corrections),
         "created_at": iso(row.created_at),
     }
 

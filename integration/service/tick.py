@@ -53,19 +53,18 @@ def evaluate(connection: Connection, catalogue: Catalogue, asked: Asked, new: Ne
         if circle is None or not new.names:
             return 0, 0
         crowd = Crowd(connection, new.names)
-        screened, others = screen(circle, crowd, *newest(connection, new, circle.depth))
+        screened, others = screen(circle, crowd, look(connection, new, circle.depth))
         found = detect(connection, catalogue, new, named(circle, crowd, screened), named(circle, crowd, others))
         audience = Audience(connection, asked, found, new.now)
     numbered = store_events(connection, catalogue, identified(filter(audience.wants, found)), now=new.now)
     return len(numbered), audience.tell(connection, numbered, new.now, due)
 
 
-def screen(circle: Circle, crowd: Crowd, recent: Recent, plain: Bools, unclear: Bools) -> tuple[Pairs, Pairs]:
+def screen(circle: Circle, crowd: Crowd, newest: Newest) -> tuple[Pairs, Pairs]:
     """(rule, place) that can have come true: those the screen proposes, and those that it cannot judge."""
-    at_all = plain | unclear
-    unjudged = circle.unscreened(crowd, at_all, all_rules=False)
-    more = circle.unscreened(crowd, unclear, all_rules=True)
-    return circle.screened(recent, crowd), Pairs(
+    unjudged = circle.unscreened(crowd, newest.plain | newest.unclear, newest.irregular, all_rules=False)
+    more = circle.unscreened(crowd, newest.unclear, newest.irregular, all_rules=True)
+    return circle.screened(newest.recent, crowd), Pairs(
         np.concatenate((unjudged.rules, more.rules)), np.concatenate((unjudged.subjects, more.subjects))
     )
 
@@ -78,12 +77,23 @@ def named(circle: Circle, crowd: Crowd, pairs: Pairs) -> dict[str, list[ActiveRu
     return {subject: list(each.values()) for subject, each in found.items()}
 
 
-def newest(connection: Connection, new: New, depth: int) -> tuple[Recent, Bools, Bools]:
-    """The newest readings of the subjects; whose newest is plainly new, and of whom it takes a longer look to say.
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest readings of a poll's subjects.
 
-    It is plain where one reading is new, it is the newest, and none before it came late or was restated. Of a subject that
-    is neither, only something older came, which tells nothing.
+    `plain`: one reading is new, it is the newest, and none before it came late or was restated. `unclear`: it takes a
+    longer look to say what is new. Where neither, only something older came, which fires nothing by itself. `irregular`: a
+    reading came late or restates one.
     """
+
+    recent: Recent
+    plain: Bools
+    unclear: Bools
+    irregular: Bools
+
+
+def look(connection: Connection, new: New, depth: int) -> Newest:
+    """The newest readings of the subjects, so many before the newest as the screen looks at and some to spare."""
     source, count = new.source, len(new.names)
     reach = depth + 1 + SPARE
     rows = readings.recent(connection, source.key, since=new.oldest - reach * source.cadence, subjects=new.names)
@@ -91,26 +101,27 @@ def newest(connection: Connection, new: New, depth: int) -> tuple[Recent, Bools,
     whose = np.fromiter((place[row[0]] for row in rows), dtype=np.int64, count=len(rows))
     as_of, version, known = (np.fromiter((row[at] for row in rows), dtype=np.int64, count=len(rows)) for at in (1, 2, 3))
     values = np.frombuffer(b"".join(row[4] for row in rows), dtype=np.float64).reshape(len(rows), len(source.metrics))
-    same = whose[1:] == whose[:-1]
-    restated = np.zeros(count, dtype=bool)
-    last = np.append(~same | (as_of[1:] != as_of[:-1]), True) if len(rows) else np.empty(0, dtype=bool)
-    ends = np.append(~same, True) if len(rows) else np.empty(0, dtype=bool)
+    same, more = whose[1:] == whose[:-1], len(rows) > 0
+    ends, last = np.append(~same, [True] * more), np.append(~same | (as_of[1:] != as_of[:-1]), [True] * more)
     newest_as_of = np.zeros(count, dtype=np.int64)
     newest_as_of[whose[ends]] = as_of[ends]
-    restated[whose[(version > 0) & (as_of < newest_as_of[whose])]] = True
-    restated[whose[1:][same & (known[1:] < known[:-1])]] = True
-    fresh = np.bincount(whose[known == new.now], minlength=count)
-    current = np.zeros(count, dtype=bool)
-    current[whose[ends & (known == new.now)]] = True
-    unclear = (fresh > 0) & (restated | (fresh > 1)) & current | ((fresh > 1) & ~current)
+    older, fresh = as_of < newest_as_of[whose], known == new.now
+
+    def any_of(rows_: Bools) -> Bools:
+        return np.bincount(whose[rows_], minlength=count) > 0
+
+    amiss = any_of((version > 0) & older) | any_of(np.append([False] * more, same & (known[1:] < known[:-1])))
+    several, current = np.bincount(whose[fresh], minlength=count) > 1, any_of(ends & fresh)
+    unclear = several | (current & amiss)
     plain = current & ~unclear
     times, grid = np.full((count, reach), -1, dtype=np.int64), np.full((count, reach, len(source.metrics)), np.nan)
-    rows_kept = np.flatnonzero(last)
-    backwards = _from_end(whose[rows_kept])
-    fits = (backwards < reach) & plain[whose[rows_kept]]
-    picked, column = rows_kept[fits], reach - 1 - backwards[fits]
+    kept = np.flatnonzero(last)
+    backwards = _from_end(whose[kept])
+    fits = (backwards < reach) & plain[whose[kept]]
+    picked, column = kept[fits], reach - 1 - backwards[fits]
     times[whose[picked], column], grid[whose[picked], column] = as_of[picked], values[picked]
-    return Recent(times, tuple(metric.name for metric in source.metrics), grid, source.cadence), plain, unclear
+    recent = Recent(times, tuple(metric.name for metric in source.metrics), grid, source.cadence)
+    return Newest(recent, plain, unclear, any_of(fresh & ((version > 0) | older)))
 
 
 def _from_end(whose: Ints) -> Ints:

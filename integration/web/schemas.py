@@ -35,7 +35,7 @@ def cursor() -> fields.String:
 class TrueOrFalse(fields.Boolean):
     """Just that: neither 1 nor "yes"."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return value
@@ -222,6 +222,13 @@ class SubscriptionIn(Schema):
     shadow = TrueOrFalse(
         load_default=False, metadata=described("Shadow", "Only record what it would send; resuming it makes it tell")
     )
+    corrections = TrueOrFalse(
+        load_default=None,
+        allow_none=True,
+        metadata=described(
+            "Corrections", "Also tell where an event would not have fired on restated data; none means webhooks only"
+        ),
+    )
 
 
 class SubscriptionOut(Schema):
@@ -236,6 +243,7 @@ class SubscriptionOut(Schema):
     destination = _text("Destination", required=True)
     status = _text("Status", "active, paused, shadow (what it would send is only recorded) or ended", required=True)
     reason = _text("Reason", required=True, allow_none=True)
+    corrections = fields.Boolean(required=True, metadata=described("Corrections", "Whether corrections are told too"))
     created_at = _when("Created At", required=True)
 
 

@@ -79,7 +79,8 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     )
     def create(json_data: dict[str, Any]) -> Any:
         what = (json_data["trigger"], json_data["options"], json_data["scope"], json_data["destination_id"])
-        return subscribe.create_subscription(gradewire, g.owner.account_id, *what, shadow=json_data["shadow"])
+        how = {"shadow": json_data["shadow"], "corrections": json_data["corrections"]}
+        return subscribe.create_subscription(gradewire, g.owner.account_id, *what, **how)
 
     @api.post("/preview")
     @api.input(schemas.PreviewIn)

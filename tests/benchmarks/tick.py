@@ -38,7 +38,7 @@ from integration.service.asked import Asked
 from integration.service.audience import Audience
 from integration.service.crowd import Crowd
 from integration.service.evaluate import Catalogue, Found, Shelf, identified, store_events
-from integration.service.tick import New, detect, evaluate, named, newest, screen
+from integration.service.tick import New, detect, evaluate, look, named, screen
 from integration.store import migrate
 from integration.store.database import Database
 from integration.store.queries import events, readings, revisions, subjects
@@ -224,12 +224,12 @@ class Bench:
         circle = self.asked.circle("wide")
         assert circle is not None
         crowd = Crowd(connection, new.names)
-        arrays = newest(connection, new, circle.depth)
-        screen(circle, crowd, *arrays)
+        newest = look(connection, new, circle.depth)
+        screen(circle, crowd, newest)
         best = 1e9
         for _ in range(5):
             began = time.perf_counter()
-            found = screen(circle, crowd, *arrays)
+            found = screen(circle, crowd, newest)
             best = min(best, (time.perf_counter() - began) * 1000)
         self.took["screen_ms"] = best
         return circle, found, crowd
@@ -262,8 +262,8 @@ class Bench:
         with self.database.read() as connection, self.timed("plain_ms"):
             circle = self.asked.circle("wide")
             assert circle is not None
-            crowd = Crowd(connection, new.names)
-            by_subject = named(circle, crowd, circle.unscreened(crowd, np.ones(len(new.names), dtype=bool), all_rules=True))
+            crowd, everyone = Crowd(connection, new.names), np.ones(len(new.names), dtype=bool)
+            by_subject = named(circle, crowd, circle.unscreened(crowd, everyone, everyone, all_rules=True))
             for start in range(0, len(self.names), 500):
                 part = self.names[start : start + 500]
                 for log in Shelf(connection, self.catalogue.sources, part, FIRST).logs(("wide",)):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, literal_column, or_, select, text, update
 
 from integration.store.queries._dialect import array, insert
+from integration.store.queries.subscriptions import companion_of
 from integration.store.tables import attempt, delivery, destination, event, subscription
 
 PENDING, DELIVERED, DEAD, SHADOW = 0, 1, 2, 3
@@ -71,8 +72,10 @@ def wake_destination(connection: Connection, destination_id: str, now: int) -> N
 
 
 def wake_subscription(connection: Connection, subscription_id: str, now: int) -> None:
-    """Make all that waits for a subscription due now: it was resumed."""
-    _wake(connection, delivery.c.subscription_id == subscription_id, now)
+    """Make all that waits for a subscription, and for its companion, due now: it was resumed."""
+    c = subscription.c
+    own = select(c.id).where(or_(c.id == subscription_id, c.origin == companion_of(subscription_id)))
+    _wake(connection, delivery.c.subscription_id.in_(own), now)
 
 
 def _wake(connection: Connection, which: ColumnElement[bool], now: int) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select, update
+from sqlalchemy import Connection, Select, delete, or_, select, update
 
 from integration.store.queries import revisions
 from integration.store.tables import delivery, destination, rule, subscription
+
+#: How the origin of a companion begins; the subscription's id follows.
+_COMPANION = "corrections:"
 
 
 def add_destination(connection: Connection, **values: Any) -> None:
@@ -56,8 +59,9 @@ def _with_rule() -> Select[Any]:
 
 
 def subscriptions(connection: Connection, account_id: str, *, origin: str | None = None, trigger: str | None = None) -> list[Any]:
-    """An account's subscriptions with rule and destination, newest first; ended ones left out."""
+    """An account's subscriptions with rule and destination, newest first; ended ones and companions left out."""
     query = _with_rule().where(subscription.c.account_id == account_id, subscription.c.status != "ended")
+    query = query.where(~subscription.c.origin.startswith(_COMPANION))
     if origin:
         query = query.where(subscription.c.origin == origin)
     if trigger:
@@ -71,15 +75,30 @@ def subscription_of(connection: Connection, account_id: str, identity: str) -> A
     return connection.execute(query).first()
 
 
+def companion_of(identity: str) -> str:
+    """The origin of the companion that tells of corrections to a subscription's events; it shares its fate."""
+    return _COMPANION + identity
+
+
+def companion(connection: Connection, identity: str) -> str | None:
+    """The companion of a subscription, unless it has ended."""
+    c = subscription.c
+    found: str | None = connection.scalar(select(c.id).where(c.origin == companion_of(identity), c.status != "ended"))
+    return found
+
+
 def change(connection: Connection, identity: str, **values: Any) -> None:
-    """Change a subscription's columns."""
+    """Change columns of a subscription, and of its companion."""
     changed = {**values, "revision": revisions.bump(connection)}
-    connection.execute(update(subscription).where(subscription.c.id == identity).values(**changed))
+    own = or_(subscription.c.id == identity, subscription.c.origin == companion_of(identity))
+    connection.execute(update(subscription).where(own).values(**changed))
 
 
 def pending_dropped(connection: Connection, subscription_id: str) -> None:
-    """Forget what is still owed to an ended subscription."""
-    connection.execute(delete(delivery).where(delivery.c.subscription_id == subscription_id, delivery.c.state == 0))
+    """Forget what is still owed to an ended subscription, and to its companion."""
+    c = subscription.c
+    own = select(c.id).where(or_(c.id == subscription_id, c.origin == companion_of(subscription_id)))
+    connection.execute(delete(delivery).where(delivery.c.subscription_id.in_(own), delivery.c.state == 0))
 
 
 def same(connection: Connection, destination_id: str, rule_id: str, scope: str) -> str | None:
