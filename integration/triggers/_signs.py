@@ -66,9 +66,9 @@ def losing_signal(history: History) -> Seen:
     """
     said, closes = _said(history), _closes(history)
     last = _latest(said.signals > 0, said.runs)
-    last = np.where(_age(history, last) <= SIGNAL_MEMORY, last, -1)
+    last = np.where(_age(history.as_of, last) <= SIGNAL_MEMORY, last, -1)
     since = change(closes, last)
-    never = (last < 0) & (_age(history, _latest(said.begins, said.runs)) >= SIGNAL_MEMORY)
+    never = (last < 0) & (_age(history.as_of, _latest(said.begins, said.runs)) >= SIGNAL_MEMORY)
     return Seen(_states(since < 0, ~np.isnan(since) | never), since)
 
 
@@ -100,11 +100,11 @@ def fundamentals_weakening(history: History) -> Seen:
 
 
 def signal_stale(history: History) -> Seen:
-    """The last signal, of either kind, is at least 60 days old; measured in days since it, or since signals are known
-    where there was none, 360 at most."""
+    """The last signal, of either kind, is at least 60 days old by the signals' own dates: it is not stale because nothing
+    newer is heard. Measured in days since it, or since signals are known where there was none, 360 at most."""
     said = _said(history)
     spoken, began = _latest(said.signals != 0, said.runs), _latest(said.begins, said.runs)
-    days = np.minimum(_age(history, np.maximum(spoken, began)), SIGNAL_MEMORY) / DAY
+    days = np.minimum(_age(history.of(SIGNALS).as_of, np.maximum(spoken, began)), SIGNAL_MEMORY) / DAY
     return Seen(_states(days >= STALE_DAYS, (spoken >= 0) | (days >= STALE_DAYS)), days)
 
 
@@ -127,9 +127,9 @@ def _closes(history: History) -> Floats:
     return np.where(closes > 0, closes, np.nan)
 
 
-def _age(history: History, positions: Ints) -> Floats:
-    """How long ago (ms) the readings at positions were, of each reading; NaN for position -1."""
-    return np.where(positions >= 0, history.as_of - np.append(history.as_of, 0)[positions], np.nan)
+def _age(times: Ints, positions: Ints) -> Floats:
+    """How long before each of the times (ms) those at positions were; NaN for position -1."""
+    return np.where(positions >= 0, times - np.append(times, 0)[positions], np.nan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ The signs, each as known at the day's trader grade:
 - volume_drying: the volume is at half its 30-day median or less, while the price is within 5 % of that 7 days before;
 - bearish_crossover: the daily trend has crossed to bearish and has not crossed back;
 - fundamentals_weakening: the fundamental grade is lower by at least 3 points than 30 days before;
-- signal_stale: the last signal, of either kind, is at least 60 days old.
+- signal_stale: the last signal, of either kind, is at least 60 days old by the signals' own dates.
 
 A sign that is not known neither holds nor fails: where the known ones do not decide, nothing is concluded.
 """

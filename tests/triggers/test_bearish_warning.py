@@ -129,8 +129,8 @@ def signal_stale(rows: Sequence[Row], at: int) -> int:
     linked, given = chain(rows, at), signals(rows, at)
     if not linked:
         return -1
-    since = rows[at]["time"] - rows[given[0][0] if given else linked[-1]]["time"]
-    return int(since >= 60 * DAY) if given else (1 if since >= 60 * DAY else -1)
+    since = dated(rows[at]) - dated(rows[given[0][0] if given else linked[-1]])
+    return int(since >= 60) if given else (1 if since >= 60 else -1)
 
 
 PLAIN: Mapping[str, Callable[[Sequence[Row], int], int]] = {
