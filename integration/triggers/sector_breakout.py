@@ -42,12 +42,12 @@ class BreakoutOptions(TriggerOptions):
         metadata=described("At Least", "How many tokens of the sector must rise together", unit="tokens"),
     )
     min_share = fields.Float(
-        load_default=30.0,
+        load_default=10.0,
         validate=validate.Range(0, 100),
         metadata=described("And A Share Of", "Which share of the sector that must be; 0 goes by the number alone", unit="%"),
     )
     days = fields.Integer(
-        load_default=7,
+        load_default=14,
         validate=validate.Range(1, 30),
         metadata=described("Within", "Over how many days grades are compared", unit="days"),
     )
@@ -57,7 +57,7 @@ class BreakoutOptions(TriggerOptions):
         metadata=described("Trader Grade Rise", "By how much momentum must have risen", unit="points"),
     )
     investor_points = fields.Float(
-        load_default=2.0,
+        load_default=1.0,
         validate=validate.Range(0.1, 100),
         metadata=described("Investor Grade Rise", "By how much the long-term view must have risen", unit="points"),
     )
@@ -224,8 +224,8 @@ _EXAMPLE = {
     "sector_names": "ai",
     "tokens_count": 3,
     "token_symbols": "RNDR, GRT, TMAI",
-    "days": 7,
-    "compared_with": "2025-06-03T00:00:00Z",
+    "days": 14,
+    "compared_with": "2025-05-27T00:00:00Z",
 }
 
 
@@ -270,7 +270,7 @@ TRIGGER = Trigger(
     sample=sample("sector_breakout", "New Sector Breakout", THE_MARKET, _EXAMPLE, summary({**_EXAMPLE, "as_of": _TIME}), _TIME),
     fires=(
         Case(
-            "three of five rise within a week",
+            "three of five rise within two weeks",
             {},
             _days("33333", "33333", "33444"),
             {2: {"sector_names": "all", "token_symbols": "c, d, e", "compared_with": "1970-01-01T00:00:00Z"}},

@@ -166,7 +166,7 @@ def test_an_event_lists_the_rising_tokens_of_each_sector_with_both_grades_then_a
 
 
 def test_both_grades_must_rise() -> None:
-    momentum = {**FLAT, **dict.fromkeys("abc", (90.0, 51.9))}
+    momentum = {**FLAT, **dict.fromkeys("abc", (90.0, 50.9))}
     value = {**FLAT, **dict.fromkeys("abc", (49.9, 90.0))}
     for grades in (momentum, value):
         assert found(days(FLAT, FLAT, grades), DAY, loaded(TRIGGER, {})) == []

@@ -16,16 +16,17 @@ _ACTIVE_DAYS, _PAST_DAYS, _LARGEST = 14, 90, 10
 
 
 def moonshot_tokens(view: View, query: Query) -> Rows:
-    """Smaller tokens whose buy signal fired in the last 14 days (active) or 15 to 90 days ago (past)."""
+    """Smaller tokens, no stablecoins, whose buy signal fired in the last 14 days (active) or 15 to 90 days ago (past)."""
     kind, sort_by = query.text("type") or "active", query.text("sort_by") or "moonshot_at"
     if kind not in ("active", "past") or sort_by not in _SORTED:
         raise BadRequestError(f"type must be active or past, sort_by one of {', '.join(_SORTED)}")
     day = view.newest
     ages = range(_ACTIVE_DAYS) if kind == "active" else range(_ACTIVE_DAYS, _PAST_DAYS)
+    may = np.array([token.sector != "stablecoin" for token in view.market.tokens])
+    may[:_LARGEST] = False
     found = []
     for fired in (day - age for age in ages if day - age >= 7):
-        columns_fired = np.flatnonzero(view.measures.signals.signal[fired] == 1)
-        found += [(int(column), fired) for column in columns_fired if column >= _LARGEST]
+        found += [(column, fired) for column in np.flatnonzero((view.measures.signals.signal[fired] == 1) & may).tolist()]
     found.sort(key=lambda pair: _SORTED[sort_by](view, pair[0], pair[1], kind), reverse=True)
     return [_moonshot_row(view, column, fired, kind) for column, fired in query.cut(found)]
 
