@@ -6,7 +6,7 @@ have been stored, and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from integration.domain.backtest import Prices, counted_from
-from integration.domain.catalogue import MARKET, Batch, Derivation, Input, Panel, Source, split_source
+from integration.domain.catalogue import MARKET, Derivation, Input, Panel, Source, split_source
 from integration.domain.errors import InvalidInput
 from integration.domain.history import Ints
 from integration.domain.retry import DAY
@@ -33,19 +33,28 @@ EMPTY: Ints = np.empty(0, dtype=np.int64)
 
 #: (subject, as_of, known_at, values, text, whether it was filled in later)
 Row = Sequence[Any]
+#: What was computed from all subjects at once, by (source, since).
+Memory = dict[tuple[str, int], Sequence[Row]]
 
 
 class Past(Shelf):
     """The logs of some subjects, readings that were filled in later included, unless `filled` is false.
 
-    Such readings count from the time they are of: see `domain.backtest.counted_from`.
+    Such readings count from the time they are of: see `domain.backtest.counted_from`. `memory` is shared by all of a run.
     """
 
     def __init__(
-        self, connection: Connection, catalogue: Catalogue, names: Sequence[str], since: int, *, filled: bool = True
+        self,
+        connection: Connection,
+        catalogue: Catalogue,
+        names: Sequence[str],
+        since: int,
+        *,
+        memory: Memory,
+        filled: bool = True,
     ) -> None:
         super().__init__(connection, catalogue.sources, names, since)
-        self._catalogue, self._filled = catalogue, filled
+        self._catalogue, self._memory, self._filled = catalogue, memory, filled
         self._mended: dict[str, set[str]] = {}
 
     def rows(self, source: Source, names: Sequence[str]) -> Sequence[Row]:
@@ -76,22 +85,41 @@ class Past(Shelf):
         """What a derived source has to say of the stored readings that it is derived from, and has not said yet."""
         since = self._since - source.age
         base = self._sources[how.inputs[0].source]
-        wanted = _not_all_said(how, names, said, self._base_times(base, names, since))
-        if not wanted:
+        missing = _not_said(names, said, self._base_times(base, names, since))
+        if not missing:
             return
-        if how.whole and past.count(self._connection, base.key, since=since) > MOST_AT_ONCE:
-            text = f"{source.label}: computed from all that is known of {base.label}, too much at once. Choose a shorter period."
-            raise InvalidInput(text, field="from")
-        chosen = None if how.whole else sorted(wanted)
-        panels = {each.source: self._panel(each, chosen, since) for each in how.inputs}
-        panel = panels[base.key]
-        mine = panel.subjects if chosen is None else [name for name in chosen if name in panel.subjects]
-        times = panel.times[panel.times >= since]
-        if not len(times) or not len(mine):
+        if how.whole:
+            rows = self._from_all(source, how, base, since)
+        else:
+            rows = list(self._computed(source, how, sorted(missing), np.unique(np.concatenate(list(missing.values())))))
+        there = {(row[0], row[1]) for row in said}
+        yield from (row for row in rows if row[0] in missing and (row[0], row[1]) not in there)
+
+    def _from_all(self, source: Source, how: Derivation, base: Source, since: int) -> Sequence[Row]:
+        """What follows from all subjects at once: computed once in a run."""
+        key = source.key, since
+        if key not in self._memory:
+            if past.count(self._connection, base.key, since=since) > MOST_AT_ONCE:
+                text = f"{source.label} follow from all there is of {base.label}, too much to be computed at once. Read the feed "
+                raise InvalidInput(text + "of this trigger: from then on they are kept. Then ask again.", field="trigger")
+            times = np.array(past.stored_times(self._connection, base.key, since=since), dtype=np.int64)
+            self._memory[key] = list(self._computed(source, how, None, times)) if len(times) else []
+        return self._memory[key]
+
+    def _computed(self, source: Source, how: Derivation, names: Sequence[str] | None, times: Ints) -> Iterator[Row]:
+        """The readings of a derived source at some times, as they would be stored; names None means of all subjects."""
+        base = how.inputs[0].source
+        panels = {each.source: self._panel(each, names, int(times[0]), int(times[-1])) for each in how.inputs}
+        mine = panels[base].subjects if names is None else [name for name in names if name in panels[base].subjects]
+        if not len(mine):
             return
         batch = how.compute(panels, subjects.load(self._connection, None if how.whole else list(mine)), mine, times)
-        known = _known(self._rows_of(base, chosen, since), whole=source.subject == MARKET)
-        yield from _new_rows(batch, known, {(row[0], row[1]) for row in said}, wanted)
+        known = _known(self._rows_of(self._sources[base], names, int(times[0])), whole=source.subject == MARKET)
+        values = np.ascontiguousarray(batch.values, dtype=np.float64) + 0.0
+        says = np.asarray(np.isfinite(values).any(axis=1)).tolist()
+        for at, key in enumerate(zip(batch.subjects, np.asarray(batch.as_of).tolist(), strict=True)):
+            if says[at] or batch.texts[at] is not None:
+                yield (*key, known[key][0], values[at].tobytes(), batch.texts[at], known[key][1])
 
     def _base_times(self, base: Source, names: Sequence[str], since: int) -> dict[str, Ints]:
         """The times at which a derived source's clock said something of each subject, or of anything."""
@@ -101,29 +129,19 @@ class Past(Shelf):
             return {MARKET: np.array(past.stored_times(self._connection, base.key, since=since), dtype=np.int64)}
         return past.stored_days(self._connection, base.key, since=since, subjects=names)
 
-    def _panel(self, each: Input, names: Sequence[str] | None, since: int) -> Panel:
-        """An input's newest versions, from as many days before as it looks back."""
+    def _panel(self, each: Input, names: Sequence[str] | None, since: int, until: int) -> Panel:
+        """An input's newest versions between two times, and from as many days before as it looks back."""
         source, first = self._sources[each.source], since - each.days * DAY
         own = None if names is None else sorted({*names, *each.always})
         if source.derivation is None:
-            return panel_of(self._connection, source, own, first, END)
-        newest = {(row[0], row[1]): (row[0], row[1], row[3], row[4]) for row in self._rows_of(source, own, first)}
+            return panel_of(self._connection, source, own, first, until)
+        rows = [row for row in self._rows_of(source, own, first) if row[1] <= until]
+        newest = {(row[0], row[1]): (row[0], row[1], row[3], row[4]) for row in rows}
         return grid(source, list(newest.values()))
 
     def _rows_of(self, source: Source, names: Sequence[str] | None, since: int) -> Sequence[Row]:
         mine = past.stored_subjects(self._connection, source.key) if names is None else names
-        return Past(self._connection, self._catalogue, mine, since + source.age).rows(source, mine)
-
-
-def _new_rows(
-    batch: Batch, known: Mapping[tuple[str, int], tuple[int, bool]], said: Collection[Any], wanted: set[str]
-) -> Iterator[Row]:
-    """A derived batch as rows: what says nothing, or was said, left out. `known` is by subject, or of a whole time by MARKET."""
-    values = np.ascontiguousarray(batch.values, dtype=np.float64) + 0.0
-    says = np.asarray(np.isfinite(values).any(axis=1)).tolist()
-    for at, key in enumerate(zip(batch.subjects, np.asarray(batch.as_of).tolist(), strict=True)):
-        if key[0] in wanted and key not in said and (says[at] or batch.texts[at] is not None):
-            yield (*key, known[key][0], values[at].tobytes(), batch.texts[at], known[key][1])
+        return Past(self._connection, self._catalogue, mine, since + source.age, memory=self._memory).rows(source, mine)
 
 
 def _merged(stored: Sequence[Row], computed: Sequence[Row]) -> Sequence[Row]:
@@ -138,15 +156,14 @@ def _in_place(part: Sequence[Row]) -> Sequence[Row]:
     return [(*part[at][:2], int(counted[at]), *part[at][3:]) for at in order.tolist()]
 
 
-def _not_all_said(how: Derivation, names: Sequence[str], said: Sequence[Row], base: Mapping[str, Ints]) -> set[str]:
-    """The subjects of which not all is said; the first days, in which nothing can be said yet, aside."""
-    told, found = _times(said), set()
+def _not_said(names: Sequence[str], said: Sequence[Row], base: Mapping[str, Ints]) -> dict[str, Ints]:
+    """The times of its clock at which a derived source has said nothing, of subjects that have such."""
+    told, found = _times(said), {}
     for name in names:
         times, own = base.get(name, EMPTY), told.get(name, EMPTY)
-        if not len(times):
-            continue
-        if not len(own) or own[0] - times[0] > how.inputs[0].days * DAY or not np.isin(times[times >= own[0]], own).all():
-            found.add(name)
+        silent = times if not len(own) else times[~np.isin(times, own)]
+        if len(silent):
+            found[name] = silent
     return found
 
 

@@ -15,7 +15,7 @@ from integration.domain.history import History, Log, Told, epochs, max_gap
 from integration.domain.ids import canonical, rule_id
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
-from integration.service.bygone import Past
+from integration.service.bygone import Memory, Past
 from integration.service.evaluate import ActiveRule, Catalogue, Found
 
 #: Subjects, and about how many readings, that are looked at together.
@@ -140,9 +140,10 @@ def run(connection: Connection, catalogue: Catalogue, inquiry: Inquiry, progress
     """Replay the stored readings of every subject in the order they became known, as live evaluation would have."""
     trial = Trial(inquiry, variants(inquiry.rule, inquiry.source.cadence))
     size = max(1, min(AT_ONCE, READINGS_AT_ONCE // readings_of_one(inquiry)))
+    memory: Memory = {}
     for start in range(0, len(inquiry.names), size):
         part = inquiry.names[start : start + size]
-        _look_at(connection, catalogue, trial, part)
+        _look_at(connection, catalogue, trial, part, memory)
         progress(start + len(part), len(inquiry.names))
     trial.trim()
     return trial
@@ -154,13 +155,14 @@ def readings_of_one(inquiry: Inquiry) -> int:
     return max(1, int(days * DAY // min(DAY, inquiry.source.cadence)))
 
 
-def _look_at(connection: Connection, catalogue: Catalogue, trial: Trial, names: Sequence[str]) -> None:
+def _look_at(connection: Connection, catalogue: Catalogue, trial: Trial, names: Sequence[str], memory: Memory) -> None:
     inquiry, inputs = trial.inquiry, trial.inquiry.rule.inputs
-    shelf = Past(connection, catalogue, names, inquiry.since)
+    shelf = Past(connection, catalogue, names, inquiry.since, memory=memory)
     logs = {log.subject: log for log in shelf.logs(inputs) if log.subject in names}
     mended = [name for name in logs if shelf.mended(inputs, name)]
     plain = {name: set[int]() for name in mended}
-    for log in Past(connection, catalogue, mended, inquiry.since, filled=False).logs(inputs) if mended else ():
+    without = Past(connection, catalogue, mended, inquiry.since, memory=memory, filled=False)
+    for log in without.logs(inputs) if mended else ():
         plain[log.subject] = {told.firing.as_of for told in inquiry.rule.told(log)}
     for name in names:
         if name in logs:
