@@ -7,9 +7,9 @@ from integration.sandbox.measures.indices import SPECS
 from tests.sandbox.conftest import Ask, asker, made, shared
 
 
-def test_six_indices_are_labelled_as_the_sandboxs(ask: Ask) -> None:
+def test_seven_indices_are_labelled_as_the_sandboxs(ask: Ask) -> None:
     rows = ask("/v2/indices").json["data"]
-    assert [row["ID"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [row["ID"] for row in rows] == [1, 2, 3, 4, 5, 6, 7]
     assert all(row["NAME"].startswith("Sandbox ") for row in rows)
     assert all(len(row["TOP_GAINERS_ICONS"]) == 3 for row in rows)
 
@@ -22,7 +22,20 @@ def test_weights_are_percents_that_sum_to_100(ask: Ask, index_id: int) -> None:
     assert sum(weights) == pytest.approx(100, abs=1e-9)
     assert weights == sorted(weights, reverse=True)
     assert len({row["TOKEN_ID"] for row in rows}) == len(rows)
-    assert not {"USDT", "USDC", "DAI"} & {row["TOKEN_SYMBOL"] for row in rows}
+    assert index_id == 7 or not {"USDT", "USDC", "DAI"} & {row["TOKEN_SYMBOL"] for row in rows}
+
+
+def test_the_shelter_index_flees_into_a_stablecoin_and_returns(fresh: Flask) -> None:
+    ask, sandbox = asker(fresh), fresh.extensions["sandbox"]
+    shares = []
+    for _ in range(20):
+        rows = ask("/v2/indices-holdings", id=7).json["data"]
+        assert len(rows) == 10
+        shares.append(sum(row["WEIGHT"] for row in rows if row["TOKEN_SYMBOL"] in ("USDT", "USDC", "DAI")))
+        sandbox.clock.step(7)
+    assert 0 in shares
+    assert any(45 < share < 55 for share in shares)
+    assert all(share == 0 or 45 < share < 55 for share in shares)  # in between prices alone move it
 
 
 def test_members_and_the_top_change_as_indices_rebalance(fresh: Flask) -> None:

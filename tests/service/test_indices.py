@@ -98,3 +98,12 @@ def test_returns_of_an_index_follow_from_its_performance(here: Town) -> None:
     turns = [after for before, after in pairwise(returns) if (before >= 0) != (after >= 0)]
     assert turns
     assert [event["value"] for event in found(here, "index_performance")] == turns
+
+
+def test_an_index_that_flees_into_stablecoins_is_told(here: Town) -> None:
+    here.poll("indices")
+    here.subscribed("index_rebalanced", {"indices": "7"}, kind="stablecoin_share", cooldown_hours=0)
+    live(here, 60, "indices_holdings")
+    events = found(here, "index_rebalanced")
+    assert {event["direction"] for event in events} == {"up", "down"}
+    assert all((event["stablecoin_share"] > 0.4) == (event["direction"] == "up") for event in events)

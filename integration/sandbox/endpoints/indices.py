@@ -1,4 +1,4 @@
-"""indices, indices-holdings, indices-performance: every index is the sandbox's own (ids 1 to 6)."""
+"""indices, indices-holdings, indices-performance: every index is the sandbox's own (ids 1 to 7)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Six made-up indices that pick tokens by a rule and rebalance at a period; weights drift with prices in between."""
+"""Seven made-up indices that pick tokens by a rule and rebalance at a period; weights drift with prices in between."""
 
 from dataclasses import dataclass
 
@@ -32,10 +32,13 @@ SPECS = (
     IndexSpec(4, "Sandbox Trader Grade Index", "SBXTG", "active", 3, 20, "trader_grade"),
     IndexSpec(5, "Sandbox Momentum Index", "SBXMOM", "active", 2, 15, "momentum"),
     IndexSpec(6, "Sandbox Market 25 Index", "SBX25", "passive", 7, 25, "market_cap"),
+    IndexSpec(7, "Sandbox Shelter Index", "SBXSAFE", "active", 7, 10, "shelter"),
 )
 
 _POOL = 100
 _MOMENTUM_DAYS = 14
+_SHELTERED = 0.5
+"""What the shelter index holds of the largest stablecoin while the whole market is worth less than 14 days before."""
 
 
 class Indices:
@@ -83,18 +86,33 @@ class Indices:
         return self._chosen[key]
 
     def _choose(self, spec: IndexSpec, day: int) -> tuple[Ints, Floats]:
-        """Tokens by the rule; passive ones weigh by the root of market cap, active ones by rank."""
+        """Tokens by the rule; those chosen by a score weigh by rank, others by the root of market cap."""
         market = self._market
         may = market.present[day] & market.listed_by(day, GRADE_AGE) & ~market.stable
         cap = np.where(may, np.nan_to_num(market.market_cap(day)), 0.0)
-        if spec.rule == "market_cap":
+        scored = spec.rule in ("trader_grade", "momentum")
+        if not scored:
             # A sector too small for the index is filled up with the largest of the others.
             rank = cap + (np.where(self._in_sector[spec.index_id] & may, 1e18, 0.0) if spec.sector else 0.0)
         else:
             rank = np.where(cap >= np.sort(cap)[-_POOL:][0], self._score(spec, day), -np.inf)
         best = np.argsort(-rank, kind="stable")[: min(spec.size, int(may.sum()))]
-        weights = np.sqrt(cap[best]) if spec.kind == "passive" else np.linspace(2, 1, len(best))
+        weights = np.linspace(2, 1, len(best)) if scored else np.sqrt(cap[best])
+        if spec.rule == "shelter" and self._falls(day):
+            return self._sheltered(day, best.astype(np.int_), weights)
         return best.astype(np.int_), weights / weights.sum()
+
+    def _falls(self, day: int) -> bool:
+        return bool(np.nansum(self._market.market_cap(day)) < np.nansum(self._market.market_cap(day - _MOMENTUM_DAYS)))
+
+    def _sheltered(self, day: int, tokens: Ints, weights: Floats) -> tuple[Ints, Floats]:
+        """The same with the largest stablecoin in the last one's place; as they are where there is no stablecoin."""
+        market = self._market
+        caps = np.where(market.stable & market.present[day], np.nan_to_num(market.market_cap(day)), 0.0)
+        if not caps.any():
+            return tokens, weights / weights.sum()
+        kept = weights[:-1] / weights[:-1].sum() * (1 - _SHELTERED)
+        return np.append(tokens[:-1], int(caps.argmax())).astype(np.int_), np.append(kept, _SHELTERED)
 
     def _score(self, spec: IndexSpec, day: int) -> Floats:
         if spec.rule == "trader_grade":
