@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_rankings_are_computed_only_where_somebody_wants_them_and_then_tell(mark
         row.as_of: json.loads(row.text)["trader_grade"] for row in market.rows(reading, reading.c.source == "trader_ranking")
     }
     best = [{row["token_id"] for row in board["rows"][:5]} for _, board in sorted(boards.items())]
-    moves = [(now - before, before - now) for before, now in zip(best, best[1:], strict=False) if now != before]
+    moves = [(now - before, before - now) for before, now in pairwise(best) if now != before]
     told = [({row["token_id"] for row in e["entered"]}, {row["token_id"] for row in e["left"]}) for e in reversed(events)]
     assert told == moves[-len(told) :]
     assert {event["subject"] for event in events} == {MARKET}
