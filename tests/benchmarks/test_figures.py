@@ -44,3 +44,9 @@ def test_the_limit_of_the_machine_ends_with_its_figures() -> None:
     found = last_line("tests.benchmarks.limit", "--json", "--deliveries=600")
     assert set(found) == {"sqlite", "postgresql"}
     assert all(figures["deliveries"] > 0 and figures["database"] > 0 for figures in found.values())
+
+
+def test_the_backtest_benchmark_ends_with_its_figures() -> None:
+    found = last_line("tests.benchmarks.backtest", "--json", "--rounds=1", "--tokens=20")
+    assert set(found) == {"one_token_ms", "one_token_hourly_ms", "thousand_tokens_s"}
+    assert all(isinstance(figure, float) and figure > 0 for figure in found.values())
