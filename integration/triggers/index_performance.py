@@ -32,6 +32,7 @@ from integration.triggers._levels import (
     suppressed_field,
 )
 from integration.triggers._options import TriggerOptions, band, direction, filled_band, room
+from integration.triggers._worth import Worth, drawdowns, in_units_of, returns, rounded
 
 METRIC = "cumulative_roi"
 CLOCK, RANKS, BITCOIN = "indices_performance", "index_ranks", "daily_ohlcv@token:3375"
@@ -166,57 +167,25 @@ def _level(options: Options) -> float:
     return -level if options["kind"] == "drawdown" else level
 
 
-# -- what is measured ------------------------------------------------------------------------------------------------
-
-
 def _measured(history: History, options: Options) -> tuple[Floats, Ints]:
-    """The return or drawdown at each reading (fraction, NaN where it cannot be said), and the day that it is of."""
+    """The return or drawdown (fraction) or the rank at each reading, NaN where it cannot be said; and the day that it is of."""
+    own_days = history.as_of // DAY
+    length, rank = PERIODS[options["period"]]
     if options["kind"] == "lead":
-        return history.column(PERIODS[options["period"]][1] or ""), history.as_of // DAY
+        return history.column(rank or ""), own_days
     if options["period"] == "start":
-        return _rounded(history.column(METRIC)), history.as_of // DAY
-    length, drawdown = PERIODS[options["period"]][0], options["kind"] == "drawdown"
-    worth, days = _worth(history, options)
-    found = np.full(len(worth), np.nan)
-    known: dict[int, float] = {}  # worth by day, since the last long silence
-    breaks = {*(np.flatnonzero(np.diff(history.as_of) > history.max_gap) + 1).tolist()}
-    for at, (now, day) in enumerate(zip(worth.tolist(), days.tolist(), strict=True)):
-        if at in breaks:
-            known = {}
-        if np.isnan(now):
-            continue
-        known[day] = now
-        before = [known[d] for d in range(day - length, day + 1) if d in known] if drawdown else [known.get(day - length)]
-        base = max((each for each in before if each is not None), default=np.nan)
-        found[at] = now / base - 1
-    return _rounded(found), days
+        return rounded(history.column(METRIC)), own_days
+    worth = _worth(history, options)
+    return (drawdowns if options["kind"] == "drawdown" else returns)(history, worth, length), worth.days
 
 
-def _rounded(found: Floats) -> Floats:
-    """To ten decimals, as 1.21 / 1.1 - 1 is a hair less than 0.1; missing where it is beyond all numbers."""
-    with np.errstate(over="ignore"):
-        rounded = np.round(found, 10)
-    return np.where(np.isfinite(rounded), rounded, np.nan)
-
-
-def _worth(history: History, options: Options) -> tuple[Floats, Ints]:
-    """What the index is worth at each reading, in units of what it is compared with, and the day that this is of."""
-    own, days = 1 + history.column(METRIC), history.as_of // DAY
-    own[own <= 0] = np.nan
+def _worth(history: History, options: Options) -> Worth:
+    own = 1 + history.column(METRIC)
     if options["against"] == "none":
-        return own, days
+        return Worth(own, history.as_of // DAY)
     other = history.of(sources(options)[1])
     theirs = other.column("close") if options["against"] == "bitcoin" else 1 + other.column(METRIC)
-    theirs[theirs <= 0] = np.nan
-    stretch = np.concatenate(([0], np.cumsum(np.diff(history.as_of) > history.max_gap)))[: len(own)]
-    by_day: dict[tuple[int, int], float] = {}
-    worth = np.full(len(own), np.nan)
-    for at, (part, day, then) in enumerate(zip(stretch.tolist(), days.tolist(), (other.as_of // DAY).tolist(), strict=True)):
-        by_day[part, day] = float(own[at])
-        worth[at] = by_day.get((part, then), np.nan)
-    with np.errstate(over="ignore"):
-        worth = worth / theirs
-    return np.where(np.isfinite(worth) & (worth > 0), worth, np.nan), other.as_of // DAY
+    return in_units_of(history, own, other, theirs)
 
 
 def _sides(values: Floats, options: Options) -> Sides:
