@@ -11,6 +11,7 @@ import pytest
 from integration.domain.errors import Conflict
 from integration.domain.retry import DAY
 from integration.service import destinations, hooks, overview, subscribe
+from integration.service.observe import observe
 from integration.store.database import Database
 from integration.store.queries import deliveries, outbox, rules
 from integration.store.tables import delivery, subscription
@@ -30,9 +31,9 @@ def place(here: Script) -> str:
     return str(destinations.create_destination(here.gradewire, here.account, "webhook", {"url": URL})["id"])
 
 
-def wish(here: Script, where: str, *, shadow: bool = True, **options: Any) -> dict[str, Any]:
+def wish(here: Script, where: str, *, shadow: bool = True, corrections: bool = False, **options: Any) -> dict[str, Any]:
     given = ("sharpe_threshold", asked("sharpe_threshold", options), {}, where)
-    return subscribe.create_subscription(here.gradewire, here.account, *given, shadow=shadow)
+    return subscribe.create_subscription(here.gradewire, here.account, *given, shadow=shadow, corrections=corrections)
 
 
 def states(here: Script) -> list[int]:
@@ -115,6 +116,20 @@ def test_the_same_wish_without_shadow_makes_it_live_and_never_the_other_way_roun
     assert subscribe.get_subscription(here.gradewire, here.account, made["id"])["status"] == "active"
     with pytest.raises(Conflict):
         wish(here, where)
+
+
+def test_corrections_to_what_a_shadow_would_have_sent_are_only_recorded_too(here: Script) -> None:
+    where = place(here)
+    made = wish(here, where, corrections=True)
+    assert {row.status for row in here.rows(subscription)} == {"shadow"}
+    here.day(0, {1: 0.9})
+    here.day(1, {1: 1.2})
+    here.say("quantmetrics", 1, {1: 0.9})
+    here.go_to(1.2)
+    assert observe(here.gradewire, here.catalogue.sources["quantmetrics"], again=True).owed == 0
+    assert states(here) == [deliveries.SHADOW, deliveries.SHADOW]
+    subscribe.set_subscription(here.gradewire, here.account, made["id"], "active")
+    assert [row.status for row in here.rows(subscription)] == ["active", "active"]
 
 
 def test_a_hook_at_the_same_place_is_live(here: Script) -> None:
