@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from integration.config import load
 from integration.domain.errors import GradewireError
-from integration.service import deliver, keeping, scheduling
+from integration.service import deliver, keeping, scheduling, wishing
 from integration.service.wiring import Gradewire, build
 from tasks.app import app
 
@@ -37,6 +37,12 @@ def gradewire() -> Gradewire:
 def observe() -> None:
     """Poll whatever is due."""
     scheduling.run(gradewire())
+
+
+@app.task(name="tasks.fetch", throws=WORLD)
+def fetch() -> None:
+    """Fetch of the past what is needed or wished for."""
+    wishing.run(gradewire())
 
 
 @app.task(name="tasks.drain", throws=WORLD)

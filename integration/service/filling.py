@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
@@ -141,10 +142,18 @@ def _underived(gradewire: Gradewire) -> Iterator[tuple[Source, None, int, int]]:
     with gradewire.database.read() as connection:
         want = wanted(catalogue, gradewire.asked.sources(connection))
         silent = [key for key in sorted(want) if readings.newest_as_of(connection, key) is None]
-        bases = dict.fromkeys(base for key in silent for base in polled(catalogue, key))
-        newest = {base: as_of for base in bases if (as_of := readings.newest_as_of(connection, base)) is not None}
-    for base, until in newest.items():
-        yield catalogue.sources[base], None, until - PAST, until
+        bases = {(base, key) for key in silent for base in polled(catalogue, key)}
+        newest = {(base, key): readings.newest_as_of(connection, base) for base, key in sorted(bases)}
+    for (base, key), until in newest.items():
+        if until is not None and (base, key, until) not in _settled(gradewire):
+            _settled(gradewire).add((base, key, until))  # where nothing follows from it, nothing does until there is more
+            yield catalogue.sources[base], None, until - PAST, until
+
+
+def _settled(gradewire: Gradewire) -> set[tuple[str, str, int]]:
+    """The pasts that this process need not look for again."""
+    found: set[tuple[str, str, int]] = gradewire.memory.setdefault("settled pasts", set())
+    return found
 
 
 def left(gradewire: Gradewire) -> int:
@@ -179,15 +188,18 @@ def _due(gradewire: Gradewire) -> Iterator[tuple[Source, list[str] | None, int, 
         if not source.ranged or not days:
             continue
         with gradewire.database.read() as connection:
-            live, noted = past.first_live(connection, key), past.filled(connection, key)
             whose = wanted_subjects(gradewire, connection, source)
-        if whose is None:
-            first = min(live.values(), default=None)
-            if first is not None and noted.get(past.ALL, first) > first - days * DAY:
-                yield source, None, first - days * DAY, first - DAY
-            continue
-        for first in sorted({live[name] for name in whose if name in live}):
-            since = first - days * DAY
-            names = sorted(n for n in whose if live.get(n) == first and noted.get(n, noted.get(past.ALL, first)) > since)
-            if names:
-                yield source, names, since, first - DAY
+            names = {past.ALL} if whose is None else whose
+            names = {name for name in names if (key, name, days) not in _settled(gradewire)}
+            live = past.first_live(connection, key, None if whose is None else sorted(names)) if names else {}
+            noted = past.filled(connection, key) if live else {}
+        firsts = {past.ALL: min(live.values())} if whose is None and live else live
+        missing: dict[int, list[str]] = defaultdict(list)
+        for name in sorted(names & firsts.keys()):
+            first = firsts[name]
+            if noted.get(name, noted.get(past.ALL, first)) > first - days * DAY:
+                missing[first].append(name)
+            else:
+                _settled(gradewire).add((key, name, days))
+        for first, subjects in sorted(missing.items()):
+            yield source, None if whose is None else subjects, first - days * DAY, first - DAY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 
 from integration.domain.errors import BudgetSpent, InvalidInput, TooMany, UpstreamError
 from integration.domain.retry import MINUTE, SECOND
-from integration.service.filling import fill, left
+from integration.service.filling import fill, fill_due, left
 from integration.service.lacking import Lack
 from integration.service.wiring import Gradewire
 from integration.store.queries import past_wishes
@@ -22,6 +23,8 @@ MOST_WISHES = 20
 CLAIM = 30 * MINUTE
 #: The same wish is not made again so soon after it ended.
 ENDED_FOR = 10 * MINUTE
+
+_fetching = threading.Lock()
 
 
 def check_affordable(gradewire: Gradewire, found: Sequence[Lack]) -> None:
@@ -58,6 +61,16 @@ def _wish(gradewire: Gradewire, connection: Connection, account_id: str, lack: L
         raise TooMany(f"{MOST_WISHES} of your wishes still wait to be fetched; ask again once they are done.", retry_after=60)
     past_wishes.add(connection, id=new_id("wsh_"), **what, calls=lack.calls, asked_at=now)
     return past_wishes.same(connection, what, now)
+
+
+def run(gradewire: Gradewire) -> int:
+    """Fetch the past that is needed, then what is wished for, one run at a time in a process; how many calls that took."""
+    if not _fetching.acquire(blocking=False):
+        return 0
+    try:
+        return fill_due(gradewire) + work_off(gradewire)
+    finally:
+        _fetching.release()
 
 
 def work_off(gradewire: Gradewire) -> int:
