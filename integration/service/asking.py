@@ -91,11 +91,11 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
     given = {name: raw[name] for name in SCOPE_FIELDS if raw.get(name) not in (None, "", [])}
     if len(given) > 1:
         raise InvalidInput(f"Choose one of {', '.join(given)}, not several.", field=list(given)[1])
-    kind = next(iter(given), "any")
+    kind, about = next(iter(given), "any"), rule.source(gradewire.catalogue).subject
     fits = {"token": ("any", "tokens", "category", "exchange", "top"), "index": ("any", "indices"), "market": ("any",)}
-    if kind not in fits[rule.trigger.subject]:
-        fit = " or ".join(k for k in fits[rule.trigger.subject] if k != "any") or "no scope"
-        raise InvalidInput(f"{rule.trigger.label} is about each {rule.trigger.subject}: use {fit}.", field=kind)
+    if kind not in fits[about]:
+        fit = " or ".join(k for k in fits[about] if k != "any") or "no scope"
+        raise InvalidInput(f"{rule.trigger.label} is about each {about}: use {fit}.", field=kind)
     scope = _scope(connection, kind, given.get(kind))
     for source in _by_token(gradewire, rule):
         if scope.kind != "tokens":
@@ -106,10 +106,11 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
 
 def _by_token(gradewire: Gradewire, rule: ActiveRule) -> list[Source]:
     """The sources that are asked for each token of the rule's scope."""
+    about = rule.source(gradewire.catalogue).subject
     own = [name for name in rule.inputs if split_source(name)[1] is None]
     keys = dict.fromkeys(key for name in own for key in polled(gradewire.catalogue, name))
     sources = [gradewire.catalogue.sources[key] for key in keys]
-    return [source for source in sources if source.selection == "ids" and source.subject == rule.trigger.subject == "token"]
+    return [source for source in sources if source.selection == "ids" and source.subject == about == "token"]
 
 
 def _within_cap(gradewire: Gradewire, connection: Connection, source: Source, ids: set[int]) -> None:
