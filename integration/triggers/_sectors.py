@@ -74,7 +74,7 @@ def rising(grades: Grades, options: Options) -> Rising:
         {
             slug: np.asarray([place[token] for token in ids], dtype=np.int64)
             for slug, ids in each["sectors"].items()
-            if options["sector"] in ("", slug)
+            if options["category"] in ("", slug)
         }
         for each in grades.snapshots
     ]

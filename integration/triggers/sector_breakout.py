@@ -31,10 +31,10 @@ SOURCE = "sectors"
 class BreakoutOptions(TriggerOptions):
     """Which sector, what rising is, and how much of it makes a breakout."""
 
-    sector = fields.String(
+    category = fields.String(
         load_default="",
-        validate=validate.Regexp(r"[a-z0-9-]{0,80}\Z", error="A sector is the slug of a category, such as layer-1."),
-        metadata=described("Sector", "The slug of a category; empty means any", list="categories"),
+        validate=validate.Regexp(r"[a-z0-9-]{0,80}\Z", error="Use the slug of a category, such as layer-1."),
+        metadata=described("Category", "The slug of the category to watch; empty means any sector", list="categories"),
     )
     min_tokens = fields.Integer(
         load_default=3,
@@ -277,7 +277,7 @@ TRIGGER = Trigger(
         ),
         Case(
             "one sector of two",
-            {"sector": "one", "min_tokens": 2},
+            {"category": "one", "min_tokens": 2},
             _days("3333", "3333", "4433", sectors={"one": "ab", "two": "cd", "half": "abcd"}),
             {2: {"sector_names": "one", "sectors_count": 1}},
         ),
@@ -302,7 +302,7 @@ TRIGGER = Trigger(
         Case("too small a share", {"min_share": 50}, _days("3333333", "3333333", "4443333")),
         Case("what rises is too small", {"max_rank": 2}, _days("33333", "33333", "44444")),
         Case("grades are missing", {}, _days("33333", "33333", "--4-4", "33---")),
-        Case("another sector", {"sector": "two"}, _days("333333", "333333", "444333", sectors={"one": "abc", "two": "def"})),
+        Case("another sector", {"category": "two"}, _days("333333", "333333", "444333", sectors={"one": "abc", "two": "def"})),
         Case("it goes on rising", {"hysteresis": 50}, _days("3333", "4444", "5544", "5555", "6666")),
         Case("too long a silence lies between", {}, [_days("333")[0], (4, _days("444")[0][1])]),
     ),

@@ -65,7 +65,7 @@ def expected(snapshots: Snapshots, cadence: int, options: Mapping[str, Any]) -> 
 
     happened: dict[int, dict[str, str]] = {}
     for slug in sorted({slug for _, _, sectors in seen for slug in sectors}):
-        if options["sector"] not in ("", slug):
+        if options["category"] not in ("", slug):
             continue
         rises = {at: rise(at, slug) for at in range(len(seen)) if slug in seen[at][2]}
         rises = {at: each for at, each in rises.items() if each[1]}
@@ -98,7 +98,7 @@ def found(snapshots: Snapshots, cadence: int, options: Mapping[str, Any]) -> lis
 @st.composite
 def questions(draw: st.DrawFn) -> tuple[Snapshots, int, dict[str, Any]]:
     asked = {
-        "sector": draw(st.sampled_from(["", "", "one"])),
+        "category": draw(st.sampled_from(["", "", "one"])),
         "min_tokens": draw(st.sampled_from([2, 2, 3])),
         "min_share": draw(st.sampled_from([0.0, 30.0, 50.0, 75.0])),
         "days": draw(st.sampled_from([1, 2, 7])),
@@ -182,14 +182,14 @@ def holds(asked: Mapping[str, Any], snapshots: Snapshots) -> list[int]:
 def test_a_breakout_holds_while_the_sector_that_is_asked_for_or_any_is_in_one() -> None:
     snapshots = [*days(FLAT, FLAT, UP, FLAT), (4 * DAY, None, {})]
     assert holds({"min_tokens": 2}, snapshots) == [-1, 0, 1, 0, -1]
-    assert holds({"min_tokens": 3, "sector": "defi", "hysteresis": 10}, snapshots) == [-1, 0, 0, 0, -1]
-    assert holds({"sector": "gaming"}, snapshots) == [-1] * 5
+    assert holds({"min_tokens": 3, "category": "defi", "hysteresis": 10}, snapshots) == [-1, 0, 0, 0, -1]
+    assert holds({"category": "gaming"}, snapshots) == [-1] * 5
 
 
 @pytest.mark.parametrize("slug", ["Layer 1", "layer_1", "a" * 81, "defi;"])
-def test_a_sector_is_a_slug_and_no_other_text(slug: str) -> None:
-    with pytest.raises(ValidationError, match="slug of a category"):
-        loaded(TRIGGER, {"sector": slug})
+def test_a_category_is_a_slug_and_no_other_text(slug: str) -> None:
+    with pytest.raises(ValidationError, match="Use the slug of a category"):
+        loaded(TRIGGER, {"category": slug})
 
 
 def test_a_year_of_a_thousand_tokens_in_a_hundred_sectors_is_scanned_in_seconds() -> None:
