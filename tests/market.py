@@ -172,6 +172,7 @@ def made(settings: Settings, wall: Callable[[], int]) -> Gradewire:
         record_call=gradewire._record_call,
         now=wall,
         sleep=sleep,
+        keep_spoilt=gradewire._keep_spoilt,
     )
     return gradewire
 

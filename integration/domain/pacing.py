@@ -98,12 +98,16 @@ class Habit:
 
 
 def learn(found: Iterable[Bracket]) -> Habit | None:
-    """What the last brackets agree on; None without any.
+    """What the last brackets agree on; None without any. Of several selections that had the same as_of the last one counts.
 
     `late` is the earliest time by which one was there that brackets which had nothing yet do not outvote; `early` the
     latest at which one was not there that those which had it already do not.
     """
-    kept = sorted(found, key=lambda bracket: bracket.seen)[-KEPT:]
+    by_date: dict[int, Bracket] = {}
+    for each in found:
+        other = by_date.get(each.as_of, each)
+        by_date[each.as_of] = Bracket(each.as_of, max(each.unseen, other.unseen), max(each.seen, other.seen))
+    kept = sorted(by_date.values(), key=lambda bracket: bracket.seen)[-KEPT:]
     if not kept:
         return None
     unseen, seen = [each.unseen - each.as_of for each in kept], [each.seen - each.as_of for each in kept]
@@ -113,7 +117,7 @@ def learn(found: Iterable[Bracket]) -> Habit | None:
     streak = 0
     while streak + 1 < len(seen) and seen[-1 - streak] < seen[-2 - streak]:
         streak += 1
-    apart = [b - a for a, b in pairwise(sorted({each.as_of for each in kept}))]
+    apart = [b - a for a, b in pairwise(sorted(each.as_of for each in kept))]
     return Habit(early, late, streak, len(kept), median_low(apart) if apart else 0)
 
 

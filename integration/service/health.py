@@ -16,9 +16,11 @@ from integration.config import Settings
 from integration.domain.errors import GradewireError
 from integration.domain.payload import iso
 from integration.domain.retry import DAY, MINUTE
+from integration.service.agenda import agenda
+from integration.service.noticing import latest
 from integration.service.wiring import Gradewire, build
 from integration.store import migrate
-from integration.store.queries import deliveries, installation, polls
+from integration.store.queries import deliveries, installation, polls, spoilt
 
 #: Clocks further apart than this make signatures look old and slots come late.
 SKEW = 30_000
@@ -52,6 +54,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _database(gradewire)
         yield from _upstream(gradewire)
         yield from _work(gradewire)
+        yield from _data(gradewire)
         yield from _ways_out(settings)
     finally:
         gradewire.close()
@@ -141,6 +144,25 @@ def _work(gradewire: Gradewire) -> Iterator[Finding]:
         yield Finding("note", "Polls", f"{len(troubled)} in the last day did not end well; the last: {last.source}: {last.error}")
     else:
         yield Finding("good", "Polls", "None failed in the last day.")
+
+
+def _data(gradewire: Gradewire) -> Iterator[Finding]:
+    """What polling will take, what the operator was told, what could not be read."""
+    plan = agenda(gradewire)
+    shared, count = plan.shared, len(plan.entries)
+    if shared.wished <= plan.allowed:
+        told = f"{count} polls are wanted, which take about {shared.calls:,} of the {plan.allowed:,} calls left to them."
+        yield Finding("good", "Polling", told)
+    else:
+        told = f"{count} polls are wanted, which would take about {shared.wished:,} calls, and {plan.allowed:,} are left to them."
+        yield Finding("note", "Polling", f"{told} Some are made less often.")
+    for notice in latest(gradewire):
+        yield Finding("note", "Notice", f"{iso(notice.at)[:10]}: {notice.text}")
+    with gradewire.database.read() as connection:
+        unread, last = spoilt.count(connection), spoilt.newest(connection, limit=1)
+    if last:
+        told = f"{unread} could not be read; the last: {last[0].endpoint}: {last[0].error}. `gradewire spoilt` shows them."
+        yield Finding("note", "Answers", told)
 
 
 def _ways_out(settings: Settings) -> Iterator[Finding]:

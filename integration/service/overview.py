@@ -8,6 +8,7 @@ from typing import Any
 from integration.derive.describe import describe_output
 from integration.domain.errors import NotFound
 from integration.domain.payload import EventPayload, iso
+from integration.service.noticing import latest
 from integration.service.wiring import Gradewire
 from integration.store.queries import deliveries, events, inbox, overview
 
@@ -134,7 +135,7 @@ def _shown(row: Any) -> Shown:
 
 
 def upstream(gradewire: Gradewire) -> Shown:
-    """The plan's calls that are used, and how the last poll of each source ended."""
+    """The plan's calls that are used, how the last poll of each source ended, and what the operator was told of late."""
     now = gradewire.now()
     with gradewire.database.read() as connection:
         rows = {row.source: row for row in overview.last_polls(connection)}
@@ -142,6 +143,7 @@ def upstream(gradewire: Gradewire) -> Shown:
     return {
         "sped_up": gradewire.clock.speed != 1,
         "usage": gradewire.budget.used(now),
+        "notices": latest(gradewire),
         "polls": [{"label": source.label, "poll": rows.get(source.key)} for source in sources if source.key in rows],
     }
 

@@ -10,7 +10,6 @@ import numpy as np
 from sqlalchemy import Connection
 
 from integration.domain.catalogue import Batch, Source
-from integration.domain.history import max_gap
 from integration.service.selecting import NAMED, Selection
 from integration.store.queries import readings
 from integration.tokenmetrics import Fetched
@@ -19,6 +18,9 @@ from integration.tokenmetrics import Fetched
 ENOUGH = 0.7
 #: … until so many of them in a row agree within this share of each other: then that is how many there are.
 AGREEING, AGREE_WITHIN = 3, 0.05
+
+#: An id that had nothing for so many intervals before the newest as_of is not expected to have any.
+LATELY = 2
 
 Judgement = Literal["whole", "short", "believed"]
 
@@ -42,7 +44,7 @@ def expected(connection: Connection, source: Source, selection: Selection) -> in
     if selection.name != NAMED or selection.ids is None or newest is None:
         return None
     names = [f"{source.subject}:{number}" for number in selection.ids]
-    return readings.lately(connection, source.key, names, newest - max_gap(source.cadence))
+    return readings.lately(connection, source.key, names, newest - LATELY * source.cadence)
 
 
 def judge(rows: int, recent: Sequence[tuple[str, int]], known: int | None = None) -> Judgement:

@@ -22,7 +22,7 @@ from integration.service.evaluate import Catalogue
 from integration.store import migrate
 from integration.store.budget import Budget
 from integration.store.database import Database
-from integration.store.queries import calls, installation
+from integration.store.queries import calls, installation, spoilt
 from integration.store.secrets import Vault, vault_of
 from integration.tokenmetrics import TokenMetrics
 
@@ -96,11 +96,16 @@ class Gradewire:
             record_call=self._record_call,
             now=self.now,
             sleep=time.sleep,
+            keep_spoilt=self._keep_spoilt,
         )
 
     def _record_call(self, **entry: Any) -> None:
         with self.database.write() as connection:
             calls.record(connection, **entry)
+
+    def _keep_spoilt(self, **answer: Any) -> None:
+        with self.database.write() as connection:
+            spoilt.keep(connection, **answer)
 
     @cached_property
     def _session(self) -> requests.Session:

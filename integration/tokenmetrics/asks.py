@@ -27,16 +27,27 @@ class Ask:
 
 
 def asks(source: Source, ids: Sequence[int] | None, start: date | None, end: date | None) -> list[Ask]:
-    """Portions of at most `ids_per_call` ids and 29 days, oldest first; no day is asked for twice."""
+    """Portions of at most `ids_per_call` ids and 29 days, oldest first; no day is asked for twice.
+
+    Where portions would fill their last pages to the brim they are smaller by one: after a full page an empty one is read.
+    """
     if (source.selection == "ids") > (ids is not None):
         raise ValueError(f"{source.key} is asked for by ids")
     if not source.ranged and (start or end):
         raise ValueError(f"{source.key} takes no dates")
     wanted = sorted(set(ids)) if ids is not None else []
-    size = source.ids_per_call
-    portions = [",".join(map(str, wanted[at : at + size])) for at in range(0, len(wanted), size)]
     windows = _windows(start, end) if start and end else [(None, None)]
+    size = _portion(source, windows[0])
+    portions = [",".join(map(str, wanted[at : at + size])) for at in range(0, len(wanted), size)]
     return [Ask(portion, *window) for portion in ([""] if ids is None else portions) for window in windows]
+
+
+def _portion(source: Source, window: tuple[date | None, date | None]) -> int:
+    """How many ids one call names."""
+    start, end = window
+    rows_each = ((end - start).days + 1) * max(1, DAY // source.cadence) if start and end else 1
+    size = source.ids_per_call
+    return size - 1 if size > 1 and source.page_param and size * rows_each % PAGE_SIZE == 0 else size
 
 
 def _windows(start: date, end: date) -> list[tuple[date | None, date | None]]:

@@ -36,6 +36,17 @@ class RecordCall(Protocol):
         """Times are milliseconds."""
 
 
+class KeepSpoilt(Protocol):
+    """Keeps an answer aside that could not be read."""
+
+    def __call__(self, *, at: int, endpoint: str, error: str, body: bytes, poll_id: int | None) -> None:
+        """`at` is epoch milliseconds. The key is never in the body."""
+
+
+def forget(**_: Any) -> None:
+    """Keep nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The rows of one page and the calls it took."""
@@ -63,6 +74,7 @@ class Caller:
     now: Callable[[], int]
     sleep: Callable[[float], None]
     patience: int = PATIENCE
+    keep_spoilt: KeepSpoilt = forget
 
     def call(self, path: str, params: Mapping[str, str], *, limit: int | None, poll_id: int | None = None) -> Answer:
         """GET a page. Every try is a call of the plan.
@@ -108,7 +120,7 @@ class Caller:
                 f"{self.url}/{path}", params=params, headers=self._headers(), timeout=TIMEOUT_S, allow_redirects=False
             )
             status = response.status_code
-            found = self._rows(path, response, limit)
+            found = self._rows(path, response, limit, poll_id)
             rows = len(found)
             return found
         except requests.RequestException as failure:
@@ -128,12 +140,18 @@ class Caller:
     def _headers(self) -> dict[str, str]:
         return {"x-api-key": self.key, "accept": "application/json", "User-Agent": "Gradewire"}
 
-    def _rows(self, path: str, response: requests.Response, limit: int | None) -> list[dict[str, Any]]:
+    def spoilt(self, path: str, error: str, body: bytes, poll_id: int | None) -> None:
+        """Keep an answer aside. Whatever it echoes of the key is cut out."""
+        clean = body.replace(self.key.encode(), b"...") if self.key else body
+        self.keep_spoilt(at=self.now(), endpoint=path, error=self._safe(error), body=clean, poll_id=poll_id)
+
+    def _rows(self, path: str, response: requests.Response, limit: int | None, poll_id: int | None) -> list[dict[str, Any]]:
         status = response.status_code
         if status == 200:
             try:
                 return rows_of(response.content, limit)
             except Garbled as garbled:
+                self.spoilt(path, garbled.message, response.content, poll_id)
                 raise _Again(UpstreamError(f"{path}: {garbled.message}"), SECOND, tries=TRIES_GARBLED) from None
             except UpstreamError as failed:
                 raise UpstreamError(f"{path}: {self._safe(failed.message)}") from None

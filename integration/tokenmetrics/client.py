@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import numpy as np
+import orjson
 import requests
 
 from integration.domain.catalogue import Batch, Source, SubjectRow
@@ -17,7 +18,7 @@ from integration.domain.errors import BudgetSpent, UpstreamError
 from integration.domain.retry import SECOND
 from integration.sources._columns import Page
 from integration.tokenmetrics.asks import PAGE_SIZE, Ask, Version, asks, parameters
-from integration.tokenmetrics.caller import PATIENCE, Answer, Budget, Caller, RecordCall
+from integration.tokenmetrics.caller import PATIENCE, Answer, Budget, Caller, KeepSpoilt, RecordCall, forget
 
 #: More pages than any source has: what never ends is given up.
 MOST_PAGES = 2_000
@@ -39,7 +40,7 @@ class TokenMetrics:
     """The API at `base_url` (without the version). Keep one for the life of a process: see `fetch`.
 
     `now` gives epoch milliseconds, `sleep` takes seconds. Waits up to `patience` milliseconds (for a retry, or for the
-    next minute's calls) are slept through; longer ones raise.
+    next minute's calls) are slept through; longer ones raise. What could not be read goes to `keep_spoilt`.
     """
 
     def __init__(
@@ -53,9 +54,10 @@ class TokenMetrics:
         now: Callable[[], int],
         sleep: Callable[[float], None] = time.sleep,
         patience: int = PATIENCE,
+        keep_spoilt: KeepSpoilt = forget,
     ) -> None:
         url = f"{base_url.rstrip('/')}/{version}"
-        self._caller = Caller(session, url, key, budget, record_call, now, sleep, patience)
+        self._caller = Caller(session, url, key, budget, record_call, now, sleep, patience, keep_spoilt)
         self._version = version
         self._staged: dict[str, tuple[int, Pages]] = {}
 
@@ -90,9 +92,14 @@ class TokenMetrics:
             raise
         rows = [row for _, found in answers for row in found]
         groups = [(ask.ids, found) for ask, found in answers] if source.selection == "ids" else [("", rows)]
-        batch = _joined(source, [source.rows(source, found, slot, asked) for asked, found in groups])
         calls = sum(answer.calls for key, answer in pages.items() if key not in known)
-        return Fetched(batch, source.names(rows) if source.names else [], calls)
+        try:
+            batch = _joined(source, [source.rows(source, found, slot, asked) for asked, found in groups])
+            return Fetched(batch, source.names(rows) if source.names else [], calls)
+        except UpstreamError as refused:
+            page, error = _refused(source, slot, pages, refused)
+            self._caller.spoilt(source.path, error.message, orjson.dumps(page), poll_id)
+            raise
 
     def check(self) -> None:
         """One call that every plan may make; raises what a poll would raise for the key, the plan or the network."""
@@ -133,6 +140,18 @@ class TokenMetrics:
             if len(found) != limit or number == source.max_pages:
                 return rows
         raise UpstreamError(f"{source.path}: more than {MOST_PAGES} pages")
+
+
+def _refused(source: Source, slot: int, pages: Pages, refused: UpstreamError) -> tuple[list[Row], UpstreamError]:
+    """The page whose rows a source refuses, and why; the first one where each by itself would do."""
+    for (ask, _), answer in pages.items():
+        try:
+            source.rows(source, answer.rows, slot, ask.ids)
+            if source.names:
+                source.names(answer.rows)
+        except UpstreamError as error:
+            return list(answer.rows), error
+    return [row for answer in list(pages.values())[:1] for row in answer.rows], refused
 
 
 def _keys(source: Source, rows: Sequence[Row]) -> set[tuple[str, str]]:

@@ -239,6 +239,13 @@ def test_what_is_learnt_lies_between_what_was_seen(found: list[tuple[int, int]])
     assert habit.count == len(kept)
 
 
+def test_selections_of_a_source_that_have_the_same_date_count_once() -> None:
+    alike = [Bracket(n * DAY, n * DAY - HOUR, n * DAY + minute) for n in range(40) for minute in (0, 5, 3)]
+    habit = learn(alike)
+    assert habit is not None
+    assert (habit.early, habit.late, habit.count, habit.step) == (-HOUR, 5, KEPT, DAY)
+
+
 @given(st.integers(0, DAY), st.lists(st.tuples(st.integers(0, DAY), st.integers(0, DAY)), min_size=1, max_size=KEPT))
 def test_where_all_agree_the_narrowest_bracket_holds(truth: int, around: list[tuple[int, int]]) -> None:
     found = [Bracket(n * DAY, n * DAY + truth - below - 1, n * DAY + truth + above) for n, (below, above) in enumerate(around)]

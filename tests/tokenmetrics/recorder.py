@@ -27,6 +27,7 @@ class Around:
     taken: int = 0
     slept: list[float] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
+    spoilt: list[dict[str, Any]] = field(default_factory=list)
 
     def now(self) -> int:
         return self.time
@@ -43,8 +44,13 @@ class Around:
     def record(self, **call: Any) -> None:
         self.calls.append(call)
 
+    def aside(self, **answer: Any) -> None:
+        self.spoilt.append(answer)
+
     def client(self, version: Version = "v2", base: str = BASE, key: str = KEY) -> TokenMetrics:
-        return TokenMetrics(requests.Session(), base, version, key, self, self.record, self.now, self.sleep)
+        return TokenMetrics(
+            requests.Session(), base, version, key, self, self.record, self.now, self.sleep, keep_spoilt=self.aside
+        )
 
 
 def grades(tokens: range, day: str = "2025-12-31") -> list[dict[str, Any]]:

@@ -22,6 +22,8 @@ def test_ids_are_asked_for_once_in_portions() -> None:
     assert asks(HOLDINGS, [5, 1, 5], None, None) == [Ask("1"), Ask("5")]
     assert asks(HOLDINGS, [], None, None) == []
     assert [ask.ids.count(",") + 1 for ask in asks(TRADER, range(120), None, None)] == [50, 50, 20]
+    # two days of fifty would be a full page, and an empty one after it
+    assert [ask.ids.count(",") + 1 for ask in asks(TRADER, range(120), DAY_29, DAY_30)] == [49, 49, 22]
 
 
 def test_29_days_are_one_ask_and_30_are_two_without_a_day_twice() -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, LargeBinary, and_, case, delete, func, select, text, tuple_
+from sqlalchemy import Connection, CursorResult, LargeBinary, and_, case, delete, func, select, text, tuple_
 
 from integration.store.queries._dialect import array
 from integration.store.tables import poll, reading
@@ -82,7 +82,7 @@ def log(
     """Rows of (subject, as_of, known_at, values, text) that live evaluation sees, by subject, then (as_of, version).
 
     What was filled in later inside the live period (origin `reconstructed`) is not part of it. With `reconstructed` it is,
-    and a sixth value says of each row whether it is such a one.
+    and a sixth value says of each row whether it is such a one; rows are then plain tuples.
     """
     c = reading.c
     query = select(c.subject, c.as_of, c.known_at, c["values"], c.text)
@@ -102,7 +102,7 @@ def one_metric(
     known_at = case((c.origin == "reconstructed", c.as_of), else_=c.known_at)
     value = func.substr(c["values"], 8 * column + 1, 8, type_=LargeBinary)
     query = select(c.subject, c.as_of, known_at, value).where(c.source == source, c.subject.in_(subjects))
-    return connection.execute(query.where(c.as_of.between(since, until)).order_by(c.subject, c.as_of, c.version)).all()
+    return _tuples(connection.execute(query.where(c.as_of.between(since, until)).order_by(c.subject, c.as_of, c.version)))
 
 
 _THEN = """

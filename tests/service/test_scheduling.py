@@ -1,0 +1,258 @@
+"""Polls as they come due over days and a month: often where a change is expected, within the plan, most important first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration.domain.catalogue import SubjectRow
+from integration.domain.errors import UpstreamError
+from integration.domain.retry import DAY, HOUR, MINUTE
+from integration.service import noticing, scheduling
+from integration.service.agenda import Agenda, agenda
+from integration.service.observe import observe
+from integration.service.selecting import NAMED, Selection
+from integration.store.database import Database
+from integration.store.tables import budget, notice, poll
+from tests.market import Here, Town, town
+from tests.service.script import START, Script, script
+
+SHARPE, GRADES = "quantmetrics", "trader_grades"
+
+
+@pytest.fixture
+def here(sqlite_database: Database, tmp_path: Path) -> Iterator[Script]:
+    with script(sqlite_database, tmp_path) as made:
+        named = [SubjectRow("token:1", "token", "One", "ONE"), SubjectRow("token:2", "token", "Two", "TWO")]
+        made.upstream.names = {"tokens": named, "top_market_cap": named}
+        made.say("indices", 0, {7: 100.0})
+        yield made
+
+
+def next_due(plan: Agenda) -> int:
+    """The market time at which the next poll comes due."""
+    dues = [entry.watch.next(entry.interval) or 0 for entry in plan.entries if entry.interval is not None]
+    return min([*(due for due in dues if due > plan.now), plan.until])
+
+
+def live(here: Here, days: float, most: int = HOUR) -> None:
+    """Let the market go on, polling whatever comes due when it does; at least each `most` ms someone looks."""
+    clock = here.gradewire.clock
+    end = clock.at(here.wall()) + round(days * DAY)
+    while (now := clock.at(here.wall())) < end:
+        wait = min(next_due(agenda(here.gradewire)) - now, most, end - now)
+        if isinstance(here, Town):
+            here.pass_days(wait / DAY)
+        else:
+            here.wall.ms += wait  # type: ignore[attr-defined]
+        scheduling.run(here.gradewire)
+
+
+def looks(here: Here, source: str, status: str = "done") -> list[float]:
+    """When a source was polled, in days."""
+    return [(row.slot - START) / DAY for row in here.rows(poll, poll.c.source == source, poll.c.status == status)]
+
+
+# -- when -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_source_whose_days_appear_at_half_past_one_is_looked_at_at_two(here: Script) -> None:
+    here.feed("grade_changed")
+    scheduling.run(here.gradewire)
+    for day in range(12):
+        here.go_to(day + 1.5 / 24)
+        here.say(GRADES, day, {1: 50.0 + day})
+        live(here, 1)
+    found = looks(here, GRADES)
+    first = [at for at in found if at > 5 and (at % 1) * 24 < 20]
+    assert {round((at % 1) * 24) for at in first} == {2}
+    assert sum(6 < at <= 12 for at in found) <= 8
+    assert here.rows(poll, poll.c.source == GRADES, poll.c.fresh > 0)
+
+
+def test_what_each_poll_found_is_kept_for_learning(here: Script) -> None:
+    here.feed("sharpe_threshold")
+    here.day(0, {1: 0.9, 2: 0.9})
+    here.day(1, {1: 0.9, 2: None})
+    rows = here.rows(poll, poll.c.source == SHARPE)
+    assert [(row.fresh, row.calls, row.newest) for row in rows] == [(2, 1, START), (2, 1, START + DAY)]
+
+
+def test_the_newest_is_what_half_of_the_subjects_have_reached(here: Script) -> None:
+    here.feed("sharpe_threshold")
+    here.say(SHARPE, 0, {1: 0.9, 2: 0.9, 3: 0.9})
+    here.upstream.says[SHARPE].update({(1, 1): 0.9})
+    here.go_to(1)
+    assert observe(here.gradewire, here.catalogue.sources[SHARPE]).status == "done"
+    assert [row.newest for row in here.rows(poll, poll.c.source == SHARPE)] == [START]
+
+
+def test_undated_sources_are_polled_at_the_start_of_a_slot_and_rows_are_of_it(here: Script) -> None:
+    here.go_to(0.3)
+    here.say("indices", 0, {7: 100.0})
+    scheduling.run(here.gradewire)
+    live(here, 4)
+    assert looks(here, "indices") == [0, 1, 2, 3, 4]
+    rows = [row for row in here.contents()[0] if row.source == "indices"]
+    assert [(row.as_of - START) / DAY for row in rows] == [0, 1, 2, 3, 4]
+
+
+def test_a_second_look_in_a_slot_dates_undated_rows_as_the_first(here: Script) -> None:
+    here.say("indices", 0, {7: 100.0})
+    for day in (2.1, 2.6):
+        here.go_to(day)
+        observe(here.gradewire, here.catalogue.sources["indices"], again=True)
+    rows = [row for row in here.contents()[0] if row.source == "indices"]
+    assert [(row.as_of - START) / DAY for row in rows] == [2]
+
+
+def test_what_fails_is_tried_again_at_growing_waits_and_then_goes_on(here: Script) -> None:
+    here.feed("sharpe_threshold")
+    here.day(0, {1: 0.9})
+    tries: list[float] = []
+
+    def down() -> None:
+        tries.append((here.wall() - START) / HOUR)
+        raise UpstreamError("quantmetrics: no connection")
+
+    here.upstream.meanwhile = down
+    here.go_to(1)
+    for _ in range(24 * 6):
+        scheduling.observe_due(here.gradewire, here.catalogue.sources[SHARPE])
+        here.wall.ms += 10 * MINUTE  # type: ignore[attr-defined]
+    assert [round(at - 24) for at in tries] == [0, 1, 2, 5, 10, 21]
+    here.upstream.meanwhile = lambda: None
+    here.say(SHARPE, 2, {1: 1.2})
+    live(here, 1)
+    assert looks(here, SHARPE)[-1] >= 2
+
+
+def test_one_run_at_a_time_in_a_process(here: Script) -> None:
+    here.feed("sharpe_threshold")
+    here.say(SHARPE, 0, {1: 0.9})
+    second: list[Any] = []
+    here.upstream.meanwhile = lambda: second.append(scheduling.run(here.gradewire))
+    assert scheduling.run(here.gradewire)
+    assert second
+    assert all(each == [] for each in second)
+
+
+def test_a_poll_that_breaks_holds_up_no_other(here: Script) -> None:
+    here.feed("sharpe_threshold")
+    here.feed("grade_changed")
+    here.say(SHARPE, 0, {1: 0.9})
+    here.say(GRADES, 0, {1: 50.0})
+
+    def broken() -> None:
+        if here.upstream.asked[-1][0] == SHARPE:
+            raise RuntimeError("broken")
+
+    here.upstream.meanwhile = broken
+    with pytest.raises(RuntimeError):
+        scheduling.run(here.gradewire)
+    assert looks(here, GRADES) == [0]
+    assert looks(here, SHARPE, "failed") == [0]
+
+
+def test_the_most_important_is_polled_first(here: Script) -> None:
+    here.feed("sharpe_threshold")
+    here.feed("grade_changed")
+    weighty = replace(here.catalogue.sources[SHARPE], weight=2.0)
+    sources = {**here.catalogue.sources, SHARPE: weighty}
+    here.gradewire.__dict__["catalogue"] = replace(here.catalogue, sources=sources)
+    scheduling.run(here.gradewire)
+    assert [key for key, *_ in here.upstream.asked] == ["indices", "tokens", "top_market_cap", SHARPE, GRADES]
+
+
+def test_two_workers_poll_each_slot_once(here: Script) -> None:
+    here.feed("sharpe_threshold")
+    other = here.worker()
+    here.say(SHARPE, 0, {1: 0.9})
+    answers: list[Any] = []
+
+    def elsewhere() -> None:
+        here.upstream.meanwhile = lambda: None
+        answers.extend(scheduling.poll_due(other.gradewire))
+
+    here.upstream.meanwhile = elsewhere
+    answers.extend(scheduling.poll_due(here.gradewire))
+    assert sorted(each.source for each in answers if each.status == "done") == sorted({each.source for each in answers})
+    assert sorted(key for key, *_ in here.upstream.asked) == ["indices", SHARPE, "tokens", "top_market_cap"]
+    other.gradewire.close()
+
+
+# -- ids that change --------------------------------------------------------------------------------------------------
+
+
+def test_fewer_ids_are_no_short_answer_and_missing_ones_are(here: Script) -> None:
+    source = here.catalogue.sources[SHARPE]
+
+    def poll_of(day: float, *asked: int, tells: int) -> str:
+        here.go_to(day)
+        here.say(SHARPE, day, dict.fromkeys(range(1, tells + 1), 0.9))
+        return observe(here.gradewire, source, Selection(NAMED, asked)).status
+
+    assert poll_of(0, *range(1, 11), tells=10) == "done"
+    assert poll_of(1, *range(1, 4), tells=3) == "done"
+    assert poll_of(2, *range(1, 11), tells=3) == "partial"
+    assert poll_of(2.5, *range(1, 11), tells=10) == "done"
+    assert poll_of(3, *range(1, 101), tells=10) == "done"  # most of these it never told of
+    assert poll_of(8, *range(1, 11), tells=5) == "partial"
+
+
+def test_an_id_that_is_told_of_no_more_is_not_waited_for_for_ever(here: Script) -> None:
+    source, both = here.catalogue.sources[SHARPE], Selection(NAMED, (1, 2))
+    ended = []
+    for day in range(8):
+        here.go_to(day)
+        here.say(SHARPE, day, {1: 0.9, 2: 0.9} if day == 0 else {1: 0.9})
+        ended.append(observe(here.gradewire, source, both).status)
+    assert ended[:4] == ["done", "partial", "partial", "done"]
+    assert ended[-2:] == ["done", "done"]
+    (told,) = here.rows(notice, notice.c.kind == noticing.BASELINE)
+    assert "Quant metrics: 1 rows, far fewer than before" in told.text
+
+
+# -- the plan ---------------------------------------------------------------------------------------------------------
+
+
+def spent(here: Here) -> int:
+    return sum(row.used for row in here.rows(budget, budget.c.kind == "month"))
+
+
+def at_the_start_of_a_month(here: Here) -> None:
+    """Windows of the budget begin at multiples of their length."""
+    here.wall.ms += -here.wall.ms % (30 * DAY)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("calls", [20, 45, 60, 90, 130, 250])
+def test_a_month_takes_no_more_than_the_plan_less_the_reserve_and_takes_it_evenly(
+    sqlite_database: Database, tmp_path: Path, calls: int
+) -> None:
+    wall_months = 30 * DAY
+    with town(sqlite_database, tmp_path, calls_per_month=calls, market_start=START) as market:
+        wait = -market.wall() % wall_months
+        market.wall.ms += wait  # type: ignore[attr-defined]
+        market.gradewire.settings = market.gradewire.settings.replace(market_anchor=market.wall())
+        del market.gradewire.__dict__["clock"]
+        for trigger in ("sharpe_threshold", "grade_changed"):
+            market.subscribed(trigger)
+        allowed = calls - math.ceil(calls / 10)
+        scheduling.run(market.gradewire)
+        half = 0
+        for day in range(29):
+            live(market, 1, most=DAY)
+            if day == 14:
+                half = sum(market.calls.values())
+        total = sum(market.calls.values())
+        assert total <= allowed
+        freely = 3 * 30 + 2 * 31
+        if freely > allowed and calls > 45:
+            assert total >= 0.8 * allowed
+            assert 0.35 <= half / total <= 0.65
+        assert market.rows(notice, notice.c.kind == "plan") if freely > allowed else not market.rows(notice)
