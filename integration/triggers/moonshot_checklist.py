@@ -8,54 +8,23 @@ people. A token stops being a candidate only once it has lost as many items as t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Bools, Case, Lookback, Options, States, Trigger
-from integration.domain.delta import Sides
-from integration.domain.history import Firing, Floats, History
+from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.history import Firing, History
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
+from integration.triggers._checklist import CLOCK, ITEMS, TRADER, UNANSWERED, Checked, check, chosen, counts, sides
 from integration.triggers._grades import POSSIBLE
 from integration.triggers._levels import UP, crossed, crossed_at_field, holding, level_lookback, suppressed_field
 from integration.triggers._options import Several, TriggerOptions
 from integration.triggers._values import number
 
-CLOCK, TRADER, BARS, RANKS = "investor_grades", "trader_grades", "daily_ohlcv", "top_market_cap"
 METRIC = "tm_investor_grade"
-#: What only people can answer: nothing that Token Metrics says speaks of it.
-UNANSWERED = "team, roadmap, partnerships, token unlocks, largest holders, on-chain flows"
-
-
-class Item(NamedTuple):
-    """What answers an item, and the option that says from where on it holds."""
-
-    label: str
-    source: str
-    metric: str
-    least: str
-
-
-ITEMS: Mapping[str, Item] = {
-    "size": Item("Market cap rank", RANKS, "market_rank", "rank_from"),
-    "volume": Item("Daily volume", BARS, "volume", "min_volume"),
-    "trader_grade": Item("Trader grade", TRADER, "tm_trader_grade", "trader_grade_at"),
-    "investor_grade": Item("Investor grade", CLOCK, "tm_investor_grade", "grades_at"),
-    "fundamental": Item("Fundamental grade", CLOCK, "fundamental_grade", "grades_at"),
-    "technology": Item("Technology grade", CLOCK, "technology_grade", "grades_at"),
-    "valuation": Item("Valuation grade", CLOCK, "valuation_grade", "grades_at"),
-    "exchanges": Item("Exchange score", CLOCK, "exchange_score", "scores_at"),
-    "security": Item("Security score", CLOCK, "security_score", "scores_at"),
-    "community": Item("Community score", CLOCK, "community_score", "scores_at"),
-    "tokenomics": Item("Tokenomics score", CLOCK, "tokenomics_score", "scores_at"),
-    "backers": Item("VC score", CLOCK, "vc_score", "scores_at"),
-    "development": Item("Activity score", CLOCK, "activity_score", "scores_at"),
-}
 #: How many items a candidate may lose where no band is given.
 USUAL_BAND = 2
-MILLION = 1e6
 
 
 class ChecklistOptions(TriggerOptions):
@@ -110,7 +79,7 @@ class ChecklistOptions(TriggerOptions):
 
     @validates_schema
     def _possible(self, options: dict[str, Any], **_: Any) -> None:
-        count = len(_chosen(options))
+        count = len(chosen(options))
         if options["required"] > count:
             raise ValidationError(f"Only {count} items are chosen: require {count} at most.", "required")
         if (options["hysteresis"] or 0) > options["required"]:
@@ -154,7 +123,7 @@ class ChecklistPayload(EventPayload):
 
 def sources(options: Options) -> tuple[str, ...]:
     """Investor grades, and beside them what the chosen items need."""
-    return tuple(dict.fromkeys((CLOCK, *(ITEMS[name].source for name in _chosen(options)))))
+    return tuple(dict.fromkeys((CLOCK, *(ITEMS[name].source for name in chosen(options)))))
 
 
 def lookback(options: Options) -> Lookback:
@@ -162,64 +131,9 @@ def lookback(options: Options) -> Lookback:
     return level_lookback(options)
 
 
-def _chosen(options: Options) -> list[str]:
-    names: list[str] = options["items"].split(",")
-    return names
-
-
-# -- the checklist ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """The chosen items over a history's rows, items × rows: their figures, which hold, and which have no figure.
-
-    `there` says at which rows the clock says anything, `open` how many items it would need another source to answer that
-    says nothing (any more): these may hold.
-    """
-
-    values: Floats
-    holds: Bools
-    there: Bools
-    open: Floats
-
-
-def _check(history: History, options: Options) -> Checked:
-    names = _chosen(options)
-    values = np.full((len(names), len(history.as_of)), np.nan)
-    open_ = np.zeros(len(history.as_of))
-    for row, name in enumerate(names):
-        item = ITEMS[name]
-        values[row] = (history if item.source == CLOCK else history.of(item.source)).column(item.metric)
-        if item.source in (TRADER, BARS):  # a token that is not among the largest has no rank to wait for
-            open_ += history.of(item.source).as_of < 0
-    holds = np.stack([_holds(values[row], name, options) for row, name in enumerate(names)])
-    own = np.stack([history.column(item.metric) for item in ITEMS.values() if item.source == CLOCK])
-    return Checked(values, holds, np.asarray(np.isfinite(own).any(axis=0), dtype=bool), open_)
-
-
-def _holds(values: Floats, name: str, options: Options) -> Bools:
-    least = options[ITEMS[name].least] * (MILLION if name == "volume" else 1)
-    held = values >= least
-    return np.asarray(held & (values <= options["rank_to"]) if name == "size" else held, dtype=bool)
-
-
-def _counts(checked: Checked) -> Floats:
-    """How many items hold at each row; NaN where the clock says nothing."""
-    return np.where(checked.there, checked.holds.sum(axis=0), np.nan)
-
-
-def _sides(checked: Checked, options: Options) -> Sides:
-    """1 where enough items hold, -1 where too few do, whatever the open ones are; 0 between. Of the rows with a count."""
-    held, most = checked.holds.sum(axis=0), checked.holds.sum(axis=0) + checked.open
-    ended = most <= options["required"] - options["hysteresis"]
-    sides = np.where(held >= options["required"], 1, np.where(ended, -1, 0)).astype(np.int8)
-    return sides[checked.there]
-
-
 def scan(history: History, options: Options) -> list[Firing]:
     """Readings at which a token becomes a candidate."""
-    checked = _check(history, options)
+    checked = check(history, options)
     rows = np.flatnonzero(checked.there)
     as_of = history.as_of[rows]
     return [
@@ -232,7 +146,7 @@ def scan(history: History, options: Options) -> list[Firing]:
                 "suppressed_count": crossing.suppressed,
             },
         )
-        for crossing in crossed(history, as_of, _sides(checked, options), options, (UP,))
+        for crossing in crossed(history, as_of, sides(checked, options), options, (UP,))
     ]
 
 
@@ -244,7 +158,7 @@ def _fields(checked: Checked, at: int, options: Options) -> dict[str, Any]:
             "holds": None if np.isnan(checked.values[row, at]) else bool(checked.holds[row, at]),
             "value": number(checked.values[row, at]),
         }
-        for row, name in enumerate(_chosen(options))
+        for row, name in enumerate(chosen(options))
     ]
 
     def named(answer: bool | None) -> str:
@@ -264,8 +178,8 @@ def _fields(checked: Checked, at: int, options: Options) -> dict[str, Any]:
 
 def holds(history: History, options: Options) -> States:
     """Whether it is a candidate."""
-    checked = _check(history, options)
-    return holding(history, _counts(checked), _sides(checked, options), options, UP)
+    checked = check(history, options)
+    return holding(history, counts(checked), sides(checked, options), options, UP)
 
 
 def summary(event: Mapping[str, Any]) -> str:
