@@ -137,15 +137,19 @@ def _commit(gradewire: Gradewire, poll: Poll, fetched: Fetched) -> Observed:
 def _take_in(
     gradewire: Gradewire, connection: Connection, poll: Poll, batch: Batch, *, now: int, due: int
 ) -> tuple[int, int, int]:
-    """Store, derive and evaluate: (new readings, events, deliveries owed)."""
+    """Store and derive, then evaluate: (new readings, events, deliveries owed).
+
+    What is derived from a reading is known when that is, so it is there before anything is evaluated beside it.
+    """
     catalogue, asked = gradewire.catalogue, gradewire.asked
     names, oldest, fresh = store_batch(connection, poll.source, batch, poll.id, now=now)
-    found, owed = evaluate(connection, catalogue, asked, New(poll.source, names, oldest, now), due=due)
     times = sorted({int(time) for time in batch.as_of.tolist() if time >= oldest})
     changed, want = Changed(names, times if names else []), wanted(catalogue, asked.sources(connection))
-    for derived, its_names, its_oldest in derive(connection, catalogue, poll.source, changed, want=want, now=now):
-        more = evaluate(connection, catalogue, asked, New(derived, its_names, its_oldest, now), due=due)
-        found, owed = found + more[0], owed + more[1]
+    derived = [New(*each, now) for each in derive(connection, catalogue, poll.source, changed, want=want, now=now)]
+    found = owed = 0
+    for new in (New(poll.source, names, oldest, now), *derived):
+        events_, deliveries = evaluate(connection, catalogue, asked, new, due=due)
+        found, owed = found + events_, owed + deliveries
     return fresh, found, owed
 
 
