@@ -17,6 +17,7 @@ from integration.domain.errors import GradewireError
 from integration.domain.payload import iso
 from integration.domain.retry import DAY, MINUTE
 from integration.service.agenda import agenda
+from integration.service.filling import shortfalls
 from integration.service.noticing import latest
 from integration.service.wiring import Gradewire, build
 from integration.store import migrate
@@ -156,6 +157,9 @@ def _data(gradewire: Gradewire) -> Iterator[Finding]:
     else:
         told = f"{count} polls are wanted, which would take about {shared.wished:,} calls, and {plan.allowed:,} are left to them."
         yield Finding("note", "Polling", f"{told} Some are made less often.")
+    for source, calls in shortfalls(gradewire):
+        told = f"{source.label}: what is derived from them needs their past, which would take {calls:,} calls."
+        yield Finding("note", "Past", f"{told} Name fewer tokens, or take a larger plan; else it grows with the days.")
     for notice in latest(gradewire):
         yield Finding("note", "Notice", f"{iso(notice.at)[:10]}: {notice.text}")
     with gradewire.database.read() as connection:
