@@ -88,7 +88,17 @@ def log(
     query = select(c.subject, c.as_of, c.known_at, c["values"], c.text)
     query = query.add_columns(c.origin == "reconstructed") if reconstructed else query.where(c.origin != "reconstructed")
     mine = (c.source == source, c.subject.in_(subjects), c.as_of >= since)
-    return connection.execute(query.where(*mine).order_by(c.subject, c.as_of, c.version)).all()
+    found = connection.execute(query.where(*mine).order_by(c.subject, c.as_of, c.version))
+    return _tuples(found) if reconstructed else found.all()
+
+
+def _tuples(found: CursorResult[Any]) -> Sequence[Any]:
+    """Rows as the driver gives them: of hundreds of thousands, making each a Row costs more than reading them."""
+    if found.cursor is None:
+        raise TypeError("this statement returns no rows")
+    rows: Sequence[Any] = found.cursor.fetchall()
+    found.close()
+    return rows
 
 
 def one_metric(
