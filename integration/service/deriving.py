@@ -67,7 +67,7 @@ def _compute(connection: Connection, catalogue: Catalogue, derived: Source, fres
     start, end = min(fresh.times), max(fresh.times) + clock.days * DAY
     newest = readings.newest_as_of(connection, derived.key)
     anew = end - PAST
-    going_on = anew if newest is None else min(start, newest)  # it may have been unwanted for a while
+    going_on = anew if newest is None else min(start, newest + 1)  # it may have been unwanted for a while
     if how.whole:
         return [_part(connection, catalogue, derived, None, going_on, end)]
     told = readings.known_subjects(connection, derived.key, fresh.subjects)

@@ -7,7 +7,7 @@ Fan out: who is told. Write: events, feed items, deliveries.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,7 +169,11 @@ def _reach(rule: ActiveRule, source: Source) -> int:
     )
 
 
-def _told(rule: ActiveRule, log: Log, stretches: Iterable[Epoch], now: int) -> Iterator[Found]:
+def _told(rule: ActiveRule, log: Log, stretches: Sequence[Epoch], now: int) -> Iterator[Found]:
+    """What a rule tells now. Only where it may have told the same time before are older stretches looked at too."""
+    late = [epoch for epoch in stretches if now in epoch.known_at.values()]
+    if rule.trigger.tell is None and len(late) < len(stretches) and not any(t.known_at == now for t in rule.told(log, late)):
+        return
     for told in rule.told(log, stretches):
         if told.known_at == now:
             yield rule, log.subject, told

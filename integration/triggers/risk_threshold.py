@@ -80,12 +80,12 @@ class RiskOptions(TriggerOptions):
     metric = fields.String(
         load_default="value_at_risk", validate=validate.OneOf(list(METRICS)), metadata=described("Metric", "What to watch")
     )
-    limit = fields.Float(
+    worse_than = fields.Float(
         load_default=None,
         allow_none=True,
         validate=validate.Range(-100, 2000),
         metadata=described(
-            "Limit",
+            "Worse Than",
             "Worse than this is told. Losses and volatility in percent (5 means a loss of 5 %), all else as the ratio it is; "
             "empty means a usual limit of the metric",
         ),
@@ -112,23 +112,23 @@ class RiskOptions(TriggerOptions):
             raise ValidationError(f"The {risk.words} is not published: use 30d, 90d or 365d.", "window")
         if options["window"] != PUBLISHED and not risk.windowed:
             raise ValidationError(f"The {risk.words} is only published over all history: use published.", "window")
-        limit = options["limit"]
+        limit = options["worse_than"]
         if limit is not None and not risk.low <= limit <= risk.high:
-            raise ValidationError(f"Must be {risk.low:g} to {risk.high:g} for the {risk.words}.", "limit")
+            raise ValidationError(f"Must be {risk.low:g} to {risk.high:g} for the {risk.words}.", "worse_than")
         most = _room(risk, risk.limit if limit is None else limit)
         if most <= 0:
-            raise ValidationError(f"The {risk.words} is always past {limit:g}: it can never be breached.", "limit")
+            raise ValidationError(f"The {risk.words} is always past {limit:g}: it can never be breached.", "worse_than")
         if options["hysteresis"] is not None and options["hysteresis"] > most:
             raise ValidationError(f"It could never come back that far: at most {most:g} here.", "hysteresis")
 
     @post_load
     def _usual(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
         risk = METRICS[options["metric"]]
-        if options["limit"] is None:
-            options["limit"] = float(risk.limit)
+        if options["worse_than"] is None:
+            options["worse_than"] = float(risk.limit)
         if options["hysteresis"] is None:
-            wide = max(FLOOR[risk.unit], round(0.02 * abs(options["limit"]), 6))
-            options["hysteresis"] = min(wide, _room(risk, options["limit"]))
+            wide = max(FLOOR[risk.unit], round(0.02 * abs(options["worse_than"]), 6))
+            options["hysteresis"] = min(wide, _room(risk, options["worse_than"]))
         return options
 
 
@@ -175,7 +175,7 @@ def _level(options: Options) -> tuple[float, float, int]:
     risk = METRICS[options["metric"]]
     scale = SCALE[risk.unit]
     # in decimals: 29 % is 0.29, not a hair more
-    limit, band = (float(Decimal(repr(options[name])) * by) for name, by in (("limit", scale), ("hysteresis", abs(scale))))
+    limit, band = (float(Decimal(repr(options[name])) * by) for name, by in (("worse_than", scale), ("hysteresis", abs(scale))))
     return limit + 0.0, band, risk.worse
 
 
@@ -292,26 +292,26 @@ TRIGGER = Trigger(
         ),
         Case(
             "volatility rises to its limit",
-            {"metric": "volatility", "limit": 29},
+            {"metric": "volatility", "worse_than": 29},
             _metric("volatility", 0.26, 0.28, 0.29),
             {2: {"limit": 0.29, "direction": "up", "unit": "fraction"}},
         ),
         Case(
             "a drawdown and its recovery",
-            {"metric": "drawdown", "limit": 20, "also_recovery": True},
+            {"metric": "drawdown", "worse_than": 20, "also_recovery": True},
             _metric("drawdown", -0.1, -0.25, -0.198, -0.195),
             {1: {"state": "breached"}, 3: {"state": "recovered", "value": -0.195}},
         ),
         Case(
             "a Sortino ratio is worse the lower it is",
-            {"metric": "sortino", "limit": 0.5},
+            {"metric": "sortino", "worse_than": 0.5},
             _metric("sortino", 0.9, 0.52, 0.5),
             {2: {"unit": "ratio", "limit": 0.5}},
         ),
         Case("beta is worse the higher it is", {"metric": "beta"}, _metric("beta", 1.2, 1.6), {1: {"limit": 1.5, "value": 1.6}}),
         Case(
             "the published maximum drawdown",
-            {"metric": "max_drawdown", "window": "published", "limit": 75},
+            {"metric": "max_drawdown", "window": "published", "worse_than": 75},
             _metric("max_drawdown", -0.7, -0.77),
             {1: {"window": "published"}},
         ),
@@ -332,7 +332,7 @@ TRIGGER = Trigger(
         Case("the first reading", {}, [(0, -0.2)]),
         Case("it trembles within the band", {}, [(0, -0.051), (1, -0.049), (2, -0.051), (3, -0.046), (4, -0.05)]),
         Case("a recovery that is not asked for", {}, [(0, -0.06), (1, -0.03)]),
-        Case("it gets better", {"metric": "sortino", "limit": 0.5}, _metric("sortino", 0.6, 2.0)),
+        Case("it gets better", {"metric": "sortino", "worse_than": 0.5}, _metric("sortino", 0.6, 2.0)),
         Case("only another metric", {"metric": "volatility"}, [(0, {"volatility": 0.5}), (1, {"volatility": 0.5, "beta": 9})]),
         Case("nulls", {}, [(0, -0.04), (1, None), (2, None)]),
         Case("too long a silence lies between", {}, [(0, -0.03), (4, -0.08)]),

@@ -43,7 +43,7 @@ def upstream(metric: str, said: float) -> float:
 
 def expected(metric: str, readings: Readings, cadence: int, options: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     seen, lower = observations(readings), metric in LOWER_IS_WORSE
-    limit, band = upstream(metric, options["limit"]), abs(upstream(metric, options["hysteresis"]))
+    limit, band = upstream(metric, options["worse_than"]), abs(upstream(metric, options["hysteresis"]))
     side_of = (side_below if lower else side_above)(limit, band)
     turns = [turn_at(seen, at, cadence, options["min_observations"], side_of) for at in range(len(seen))]
     crossings = {turn.at: turn for turn in turns if turn}
@@ -71,7 +71,7 @@ def questions(draw: st.DrawFn) -> tuple[str, Readings, int, dict[str, Any]]:
     limit = draw(st.sampled_from([METRICS[metric].limit, 0.5, 0.3]))
     options = asked(
         metric,
-        limit=limit,
+        worse_than=limit,
         hysteresis=draw(st.sampled_from([None, 0.0, 0.1])),
         also_recovery=draw(st.booleans()),
         min_observations=draw(st.sampled_from([1, 1, 2, 3])),
@@ -105,7 +105,7 @@ def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[str
 @EVERY
 def test_every_metric_is_breached_at_its_usual_limit_and_recovers_past_the_band(metric: str) -> None:
     options = asked(metric, also_recovery=True)
-    limit, band = upstream(metric, options["limit"]), abs(upstream(metric, options["hysteresis"]))
+    limit, band = upstream(metric, options["worse_than"]), abs(upstream(metric, options["hysteresis"]))
     better = 1 if metric in LOWER_IS_WORSE else -1
     past = [
         (0, limit + better * (band + 0.01)),
@@ -137,13 +137,13 @@ def test_a_metric_is_offered_where_a_source_has_it_and_refused_with_the_remedy_e
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ({"metric": "drawdown", "limit": 101}, "Must be 0 to 100 for the drawdown"),
-        ({"metric": "drawdown", "limit": 0}, "always past 0: it can never be breached"),
-        ({"metric": "volatility", "limit": -1}, "Must be 0 to 2000"),
-        ({"metric": "correlation", "limit": 1.01}, "Must be -1 to 1"),
-        ({"metric": "correlation", "limit": 0.9, "hysteresis": 2}, "never come back that far: at most 1.9 here"),
-        ({"metric": "drawdown", "limit": 3, "hysteresis": 4}, "at most 3 here"),
-        ({"metric": "sharpe", "limit": 50}, "always past 50"),
+        ({"metric": "drawdown", "worse_than": 101}, "Must be 0 to 100 for the drawdown"),
+        ({"metric": "drawdown", "worse_than": 0}, "always past 0: it can never be breached"),
+        ({"metric": "volatility", "worse_than": -1}, "Must be 0 to 2000"),
+        ({"metric": "correlation", "worse_than": 1.01}, "Must be -1 to 1"),
+        ({"metric": "correlation", "worse_than": 0.9, "hysteresis": 2}, "never come back that far: at most 1.9 here"),
+        ({"metric": "drawdown", "worse_than": 3, "hysteresis": 4}, "at most 3 here"),
+        ({"metric": "sharpe", "worse_than": 50}, "always past 50"),
     ],
 )
 def test_a_limit_that_can_never_be_breached_or_left_is_refused(wrong: dict[str, Any], text: str) -> None:
@@ -152,13 +152,13 @@ def test_a_limit_that_can_never_be_breached_or_left_is_refused(wrong: dict[str, 
 
 
 def test_an_empty_band_never_reaches_beyond_what_is_possible() -> None:
-    assert loaded(TRIGGER, {"metric": "drawdown", "limit": 0.2})["hysteresis"] == 0.2
-    assert loaded(TRIGGER, {"metric": "drawdown", "limit": 60})["hysteresis"] == 1.2
+    assert loaded(TRIGGER, {"metric": "drawdown", "worse_than": 0.2})["hysteresis"] == 0.2
+    assert loaded(TRIGGER, {"metric": "drawdown", "worse_than": 60})["hysteresis"] == 1.2
 
 
 @pytest.mark.parametrize("limit", [5, 7, 14, 28, 29, 55, 57, 58])
 def test_a_limit_in_percent_is_that_fraction_in_decimals(limit: int) -> None:
-    options = asked("value_at_risk", limit=limit)
+    options = asked("value_at_risk", worse_than=limit)
     (firing,) = TRIGGER.scan(history("value_at_risk", [(0, 0.0), (DAY, -float(f"0.{limit:02}"))], options), options)
     assert firing.fields["limit"] == -float(f"0.{limit:02}")
 
