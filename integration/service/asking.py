@@ -96,6 +96,7 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
     if kind not in fits[about]:
         fit = " or ".join(k for k in fits[about] if k != "any") or "no scope"
         raise InvalidInput(f"{rule.trigger.label} is about each {about}: use {fit}.", field=kind)
+    _check_named(connection, rule)
     scope = _scope(connection, kind, given.get(kind))
     for source in _by_token(gradewire, rule):
         if scope.kind != "tokens":
@@ -138,7 +139,7 @@ def _scope(connection: Connection, kind: str, value: Any) -> Scope:
             raise InvalidInput("top must be from 1 to 1000.", field="top")
         return Scope("top", n=n)
     if kind in ("category", "exchange"):
-        return Scope(kind, slug=_slug(connection, kind, str(value)))
+        return Scope(kind, slug=_slug(connection, kind, str(value), kind))
     named = value if isinstance(value, list) else str(value).split(",")
     named = [str(name).strip() for name in named if str(name).strip()]
     if not 1 <= len(named) <= MOST_NAMED:
@@ -147,13 +148,25 @@ def _scope(connection: Connection, kind: str, value: Any) -> Scope:
     return Scope(kind, tuple(sorted({_subject_id(connection, one, name, kind) for name in named})))
 
 
-def _slug(connection: Connection, kind: str, slug: str) -> str:
+def _check_named(connection: Connection, rule: ActiveRule) -> None:
+    """Refuse options that name a category, exchange, token or index which is not known: they could never fire."""
+    for name, field in rule.trigger.options().fields.items():
+        value, kind = rule.options[name], field.metadata.get("list")
+        if value in (None, ""):
+            continue
+        if kind in ("categories", "exchanges"):
+            _slug(connection, {"categories": "category", "exchanges": "exchange"}[kind], str(value), name)
+        elif kind in ("tokens", "indices"):
+            _subject_id(connection, {"tokens": "token", "indices": "index"}[kind], str(value), name)
+
+
+def _slug(connection: Connection, kind: str, slug: str, field: str) -> str:
     column = {"category": "categories", "exchange": "exchanges"}[kind]
     known = subjects.slugs(connection, column)
     if slug not in known:
         near = difflib.get_close_matches(slug.lower(), known, 3)
         hint = f" Did you mean {' or '.join(near)}?" if near else " Nothing is known by that name yet."
-        raise InvalidInput(f"Unknown {kind} {slug[:40]!r}.{hint}", field=kind)
+        raise InvalidInput(f"Unknown {kind} {slug[:40]!r}.{hint}", field=field)
     return slug
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,18 @@ def test_more_tokens_than_may_be_watched_one_by_one_are_refused_rather_than_left
     assert named("ETH").ids == (3306,)
     with pytest.raises(InvalidInput, match="1 too many"):
         named("1")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "options", "field", "says"),
+    [
+        ("sector_breakout", {"category": "store-of-valu"}, "category", "Did you mean store-of-value?"),
+        ("index_performance", {"against": "index", "against_index": 77}, "against_index", "Unknown index '77'."),
+    ],
+)
+def test_an_option_that_names_what_is_not_known_is_refused(
+    here: Script, trigger: str, options: dict[str, Any], field: str, says: str
+) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(says)) as refused, here.gradewire.database.read() as connection:
+        asking.scope_of(here.gradewire, connection, asking.ask(here.gradewire, trigger, options), {})
+    assert refused.value.field == field
