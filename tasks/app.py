@@ -8,7 +8,7 @@ from celery import Celery
 
 from integration.config import Settings, load
 from integration.domain.clock import MarketClock
-from integration.domain.retry import DAY, HOUR
+from integration.domain.retry import DAY, MINUTE
 
 #: Deliveries and polls go by queues of their own, so that a poll that waits for its next call holds up no delivery where
 #: each has its own workers. A worker that is not told which serves both.
@@ -16,8 +16,8 @@ DELIVERING, POLLING = "gradewire", "poll"
 #: How often the sweep looks for deliveries that no wake-up told of, in seconds.
 SWEEP_S = 1.0
 #: How often polls that are due are looked for: in market time (ms), and within these seconds.
-LOOK_MS = 2 * HOUR
-LOOK_S = (0.25, 5.0)
+LOOK_MS = 10 * MINUTE
+LOOK_S = (0.5, 5.0)
 #: How often it is looked for past that is needed or wished for, in seconds.
 FETCH_S = 2.0
 #: How often old readings are looked for, in market time (ms) and at least so many seconds apart.

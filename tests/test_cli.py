@@ -68,7 +68,9 @@ def test_revoking_an_unknown_key_says_where_to_look(run: CliRunner) -> None:
 def test_the_catalogue_and_the_options_of_a_trigger_are_listed(run: CliRunner) -> None:
     assert "sharpe_threshold" in invoke(run, "triggers").output
     assert "direction" in invoke(run, "triggers", "sharpe_threshold").output
-    assert "There are: grade_changed" in invoke(run, "triggers", "moon").output
+    unknown = invoke(run, "triggers", "moon").output
+    assert "There are: " in unknown
+    assert "grade_changed" in unknown
 
 
 def test_polls_are_made_and_events_shown(run: CliRunner, sandbox: RunningSandbox) -> None:
@@ -108,7 +110,10 @@ def test_a_wrong_subscription_leaves_nothing_behind(run: CliRunner) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("poll", "prices"), "There are:"),
+        (("poll", "moods"), "There are:"),
+        (("poll", "risk_90d"), "There are:"),
+        (("poll", "prices"), "nobody wants a token of it yet"),
+        (("spoilt", "7"), "`gradewire spoilt` lists"),
         (("subscribe", "grade_changed", "--account", "nobody@example.com", "--to", "email"), "keys create"),
         (("events", "--limit", "0"), "1<=x<=1000"),
     ],
@@ -124,6 +129,35 @@ def test_the_doctor_finds_a_good_installation_good(run: CliRunner) -> None:
     assert ended.exit_code == 0, ended.output
     for what in ("Broker", "Database", "Sandbox", "Clock", "Plan", "Worker", "Polls"):
         assert what in ended.output
+
+
+def test_what_could_not_be_read_is_listed_shown_and_counted(run: CliRunner, sandbox: RunningSandbox) -> None:
+    assert "Nothing yet" in invoke(run, "spoilt").output
+    sandbox.sandbox.faults.add("not_json", "tokens")
+    try:
+        assert "failed" in invoke(run, "poll", "tokens").output
+    finally:
+        sandbox.sandbox.faults.clear()
+    listed = invoke(run, "spoilt").output
+    assert "the answer is not JSON" in listed
+    assert "tokens" in listed
+    shown = invoke(run, "spoilt", "1").output
+    assert shown.strip()
+    assert SANDBOX_KEY not in shown
+    told = " ".join(invoke(run, "doctor").output.split())
+    assert "2 could not be read; the last: tokens: the answer is not JSON" in told
+
+
+def test_the_doctor_and_a_poll_show_what_the_operator_is_told(run: CliRunner) -> None:
+    from integration.cli import _gradewire
+    from integration.store.queries import notices
+
+    text = "At this rate the plan's calls would end on 24 May 2024, before their reset on 1 June 2024."
+    with _gradewire() as gradewire, gradewire.database.write() as connection:
+        notices.put(connection, "plan:1", "plan", gradewire.now(), text)
+    for command in (("doctor",), ("poll", "tokens")):
+        assert text in " ".join(invoke(run, *command).output.split())
+    assert "polls are wanted, which take about" in " ".join(invoke(run, "doctor").output.split())
 
 
 def test_the_doctor_says_that_the_free_plan_withholds_a_month(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,12 +22,11 @@ import requests
 from click.testing import CliRunner
 from sqlalchemy import select
 
-from integration import sources
 from integration.cli import main
-from integration.embedded import THREADS, _calls_a_minute
+from integration.embedded import _calls_a_minute
 from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
 from integration.store.database import Database
-from integration.store.tables import inbox_hook, inbox_mail, poll
+from integration.store.tables import heartbeat, inbox_hook, inbox_mail, poll
 from tests.peers.smtp import smtp_peer
 from tests.servers import free_port
 
@@ -261,10 +261,25 @@ def test_a_fast_or_large_sandbox_lets_itself_be_asked_more(day: float, tokens: i
     assert _calls_a_minute(day, tokens) == calls
 
 
-def test_polls_that_wait_leave_threads_for_deliveries() -> None:
-    polling = [source for source in sources.load().values() if source.selection != "ids"]
-    by_index = [source for source in sources.load().values() if source.selection == "ids" and source.subject == "index"]
-    assert len(polling) + 6 * len(by_index) < THREADS
+def test_a_poll_that_waits_for_upstream_holds_up_no_delivery(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it lets connect, and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        here = start(tmp_path / "data", TOKENMETRICS_API_KEY=SANDBOX_KEY, TOKENMETRICS_URL=url)
+        database = Database(f"sqlite:///{here.data / 'gradewire.db'}")
+        swept: set[int] = set()
+
+        def swept_meanwhile() -> bool:
+            with database.read() as connection:
+                polls = list(connection.scalars(select(poll.c.status)))
+                if polls == ["running"]:  # one at a time, and it waits
+                    swept.update(connection.scalars(select(heartbeat.c.at).where(heartbeat.c.name == "worker")))
+            return bool(swept) and max(swept) - min(swept) >= 6_000  # longer than it takes until polls are looked for again
+
+        try:
+            eventually(swept_meanwhile, 25)
+        finally:
+            database.close()
+            close(here)
 
 
 def test_no_key_or_secret_is_printed_but_the_one_for_the_newcomer(running: Running) -> None:
@@ -287,7 +302,7 @@ def test_with_a_key_the_same_command_polls_token_metrics(tmp_path: Path) -> None
                 with database.read() as connection:
                     done = set(connection.scalars(select(poll.c.source).where(poll.c.status == "done")))
                 database.close()
-                return done if {"tokens", "quantmetrics", "indices"} <= done else None
+                return done if {"tokens", "daily_ohlcv", "indices"} <= done else None
 
             assert "trader_grades" not in eventually(polled, 90)
             assert "Token Metrics" in here.told

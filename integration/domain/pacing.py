@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from statistics import median_low
 from typing import NamedTuple
@@ -40,6 +41,7 @@ def longest(cadence: int) -> int:
     return max_gap(cadence) // 2
 
 
+@cache
 def ladder(cadence: int, *, dated: bool, floor: int = 0) -> tuple[int, ...]:
     """The intervals that a source may be looked at in, shortest first; none shorter than `floor`, but always one."""
     intervals = (int(cadence * rung) for rung in RUNGS)

@@ -63,11 +63,13 @@ def calls_a_look(source: Source, selection: Selection, everyone: int, interval: 
     `everyone` is how many rows all of the source has. One that takes dates is asked for the days since the newest that is
     stored, and for that one again.
     """
+    if not source.ranged:
+        return sum(_pages(source, portion) for portion in _portions(source, selection, everyone, None))
     between = max(interval, source.cadence)
-    times: Sequence[int] = (1 + between // source.cadence,) if source.ranged else (1,)
-    if source.ranged and source.cadence < DAY:
-        times = range(1, DAY // source.cadence + 1)  # just after midnight a day has one row, at noon twelve
-    days = (1 + between // DAY if source.cadence >= DAY else 1) if source.ranged else None
+    times: Sequence[int] = (1 + between // source.cadence, 1 - -between // source.cadence)  # by turns, at one and a half
+    days = 1 - -between // DAY
+    if source.cadence < DAY:
+        times, days = range(1, DAY // source.cadence + 1), 1  # just after midnight a day has one row, at noon twelve
     portions = _portions(source, selection, everyone, days)
     return fmean(sum(_pages(source, portion * rows) for portion in portions) for rows in times)
 

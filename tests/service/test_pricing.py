@@ -17,7 +17,7 @@ from integration.service.observe import observe
 from integration.service.pricing import Calls, Cost
 from integration.service.wanting import wanted
 from integration.store.database import Database
-from tests.market import Town, asked, quiet, town
+from tests.market import asked, quiet, town
 from tests.service.script import Script, script
 from tests.service.test_scheduling import live
 
@@ -174,36 +174,22 @@ SETS: dict[str, list[tuple[str, dict[str, Any], dict[str, Any]]]] = {
 }
 
 
-def wish(market: Town, chosen: list[tuple[str, dict[str, Any], dict[str, Any]]]) -> None:
-    for trigger, scope, options in chosen:
-        market.subscribed(trigger, scope, **options)
-
-
 @pytest.mark.parametrize("name", SETS)
-def test_a_forecast_is_within_five_percent_of_the_calls_of_a_month(name: str, sqlite_database: Database, tmp_path: Path) -> None:
+def test_the_prices_of_wishes_are_within_five_percent_of_the_calls_of_a_month(
+    name: str, sqlite_database: Database, tmp_path: Path
+) -> None:
     days = 6 if name == "an hour" else 30  # an hourly source has a month of readings in a day
     with town(sqlite_database, tmp_path, sandbox=quiet(tokens=120)) as market:
         scheduling.run(market.gradewire)
-        wish(market, SETS[name])
         with market.gradewire.database.read() as connection:
-            forecast = pricing.Meter(market.gradewire, connection).all(wanted(market.gradewire, connection))
+            names = pricing.Meter(market.gradewire, connection).all(wanted(market.gradewire, connection))
+        added, total = 0, round(names)
+        for trigger, scope, options in SETS[name]:
+            seen = subscribe.preview_subscription(market.gradewire, trigger, asked(trigger, options), scope)["cost"]
+            market.subscribed(trigger, scope, **options)
+            added, total = added + seen["added_calls_a_month"], seen["total_calls_a_month"]
         scheduling.run(market.gradewire)
         live(market, days - 1 / 24, most=6 * HOUR)
-        assert sum(market.calls.values()) == pytest.approx(forecast * days / 30, rel=0.05), market.calls
-
-
-def test_prices_of_single_wishes_add_up_to_what_a_month_takes(sqlite_database: Database, tmp_path: Path) -> None:
-    with town(sqlite_database, tmp_path, sandbox=quiet(tokens=120)) as market:
-        scheduling.run(market.gradewire)
-        owner, added = market.account, 0
-        for trigger, scope, options in SETS["scopes"]:
-            seen = subscribe.preview_subscription(market.gradewire, trigger, asked(trigger, options), scope)["cost"]
-            made = market.subscribed(trigger, scope, **options)
-            added += seen["added_calls_a_month"]
-            assert subscribe.get_subscription(market.gradewire, owner, made)["trigger"] == trigger
-        names = {"tokens", "indices", "top-market-cap-tokens"}
-        before = sum(count for key, count in market.calls.items() if key not in names)
-        scheduling.run(market.gradewire)
-        live(market, 30 - 1 / 24, most=6 * HOUR)
-        counted = sum(count for key, count in market.calls.items() if key not in names) - before
-        assert added == pytest.approx(counted, rel=0.05)
+        counted = sum(market.calls.values())
+        assert names + added == pytest.approx(total, abs=2)
+        assert counted == pytest.approx(total * days / 30, rel=0.05), market.calls

@@ -142,7 +142,7 @@ def test_nothing_is_wanted_of_what_the_plan_has_not_or_is_gone(here: Script) -> 
         ("trader_grades", None, DAY, 21),  # the newest day again, and a new one
         ("trader_grades", 49, DAY, 1),
         ("trader_grades", 98, DAY, 2),
-        ("trader_grades", 40, 36 * HOUR, 1),
+        ("trader_grades", 40, 36 * HOUR, 1.5),  # two days and three, by turns
         ("top_market_cap", None, DAY, 10),
         ("prices", 120, HOUR, 3),
         ("tm_grade", 1, DAY, 1),

@@ -4,22 +4,24 @@ from pathlib import Path
 
 from integration import sources
 from integration.config import load
+from integration.domain.pacing import ladder
+from integration.service.agenda import CLOSEST
 from tasks.app import app, configure, schedule
 
 
-def test_every_source_is_looked_at_and_the_sweep_runs() -> None:
-    entries = schedule(load({}))
-    assert {entry["args"][0] for entry in entries.values() if entry["task"] == "tasks.observe"} == {
-        key for key, source in sources.load().items() if source.derivation is None
-    }
-    assert [entry["task"] for entry in entries.values()].count("tasks.sweep") == 1
+def test_one_task_looks_for_polls_that_are_due_and_one_for_deliveries() -> None:
+    tasks = [entry["task"] for entry in schedule(load({})).values()]
+    assert tasks.count("tasks.observe") == tasks.count("tasks.sweep") == 1
+    assert not any(entry.get("args") for entry in schedule(load({})).values())
 
 
-def test_a_look_comes_often_within_a_cadence_and_at_most_once_a_minute_in_real_time() -> None:
-    looks = [entry["schedule"] for entry in schedule(load({})).values() if entry["task"] == "tasks.observe"]
-    assert max(looks) <= 60
-    fast = schedule(load({"GRADEWIRE_SPEED": str(86_400 / 5)}))
-    assert all(entry["schedule"] < 5 for entry in fast.values() if entry["task"] == "tasks.observe")
+def test_a_look_comes_several_times_in_the_finest_interval_of_any_source_however_fast_the_market() -> None:
+    for day in (86_400, 60, 5, 1):
+        speed = 86_400 / day
+        wait = schedule(load({"GRADEWIRE_SPEED": str(speed)}))["observe"]["schedule"]
+        floor = CLOSEST * speed
+        finest = min(ladder(each.cadence, dated=each.dated, floor=int(floor))[0] for each in sources.load().values())
+        assert 0.5 <= wait <= finest / speed / 1_000 / 2
 
 
 def test_a_tick_that_nobody_took_in_time_is_dropped() -> None:
