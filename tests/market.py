@@ -95,11 +95,11 @@ class Here:
         return [json.loads(text) for text in found]
 
     def subscribed(self, trigger: str, scope: Mapping[str, Any] | None = None, account: str = "", **options: Any) -> str:
-        """A subscription of the account, at a new webhook destination; its id."""
+        """A subscription of the account without corrections, at a new webhook destination; its id."""
         owner = account or self.account
         place = destinations.create_destination(self.gradewire, owner, "webhook", {"url": "http://127.0.0.1:9/"})
-        made = subscribe.create_subscription(self.gradewire, owner, trigger, asked(trigger, options), scope or {}, place["id"])
-        return str(made["id"])
+        what = (trigger, asked(trigger, options), scope or {}, place["id"])
+        return str(subscribe.create_subscription(self.gradewire, owner, *what, corrections=False)["id"])
 
     def rows(self, table: Table, *where: Any) -> list[Any]:
         with self.gradewire.database.read() as connection:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from integration.config import SETTINGS
 from integration.derive.catalogue import describe_trigger
-from integration.derive.describe import describe_input, describe_output
+from integration.derive.describe import describe_input, describe_output, possible_sources
 from integration.domain.catalogue import Channel, Source, Trigger
+from integration.domain.payload import EventPayload
+from integration.domain.retry import HOUR, MINUTE
 
 _NOTE = "<!-- Made by `make derive` from the catalogue; edit that instead. -->\n"
 
@@ -19,7 +22,7 @@ def files(triggers: Mapping[str, Trigger], sources: Mapping[str, Source], channe
     catalogue = {"triggers": [describe_trigger(trigger, sources) for trigger in triggers.values()]}
     return {
         Path("zapier_app/catalogue.json"): json.dumps(catalogue, indent=1, ensure_ascii=False) + "\n",
-        Path("docs/triggers.md"): _triggers(triggers),
+        Path("docs/triggers.md"): _triggers(triggers, sources),
         Path("docs/channels.md"): _channels(channels),
         Path("docs/sources.md"): _sources(sources),
         Path("docs/settings.md"): _settings(),
@@ -32,26 +35,58 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _triggers(triggers: Mapping[str, Trigger]) -> str:
-    parts = [_NOTE, "# Triggers\n"]
+#: What people ask for and Token Metrics does not have. It is not imitated from other figures.
+_ABSENT = (
+    "On-chain flows, whales and exchange balances",
+    "Funding rates, open interest and liquidations",
+    "Token unlocks, vesting and emission schedules",
+    "Order books and trades",
+    "News and social posts one by one (their daily sentiment is there)",
+    "Team changes, audits and hacks",
+)
+
+
+def _triggers(triggers: Mapping[str, Trigger], sources: Mapping[str, Source]) -> str:
+    common = describe_output(EventPayload)
+    parts = [
+        _NOTE,
+        "# Triggers\n",
+        "Every event carries these fields, and those of its trigger:\n",
+        _table(("field", "type", "meaning"), [(f"`{f['key']}`", f["type"], f["help"]) for f in common]),
+        "What Token Metrics does not have, no trigger can tell of:\n",
+        *(f"- {absent}" for absent in _ABSENT),
+        "",
+        _table(("trigger", "fires when"), [(f"[{t.label}](#{t.key})", t.description) for t in triggers.values()]),
+    ]
     for trigger in triggers.values():
-        options = [
-            (f"`{f['key']}`", f["help"], f.get("default", ""), ", ".join(map(str, f.get("choices", ()))))
-            for f in describe_input(trigger.options)
-        ]
-        own = [f for f in describe_output(trigger.payload) if f["key"] in trigger.sample]
-        parts += [
-            f"## {trigger.label} (`{trigger.key}`)\n",
-            f"{trigger.description} About each {trigger.subject}.\n",
-            f"> {trigger.sample['summary']}\n",
-            "Options:\n",
-            _table(("option", "meaning", "default", "choices"), options),
-            "Fields of the event:\n",
-            _table(("field", "type", "meaning"), [(f"`{f['key']}`", f["type"], f["help"]) for f in own]),
-            "It fires when: " + "; ".join(case.name for case in trigger.fires) + ".\n",
-            "It stays silent when: " + "; ".join(case.name for case in trigger.silent) + ".\n",
-        ]
+        parts += _trigger(trigger, sources)
     return "\n".join(parts)
+
+
+def _trigger(trigger: Trigger, sources: Mapping[str, Source]) -> list[str]:
+    options = [
+        (f"`{f['key']}`", f["help"], _default(f), ", ".join(map(str, f.get("choices", ()))))
+        for f in describe_input(trigger.options)
+    ]
+    common = {f["key"] for f in describe_output(EventPayload)}
+    own = [f for f in describe_output(trigger.payload) if f["key"] not in common]
+    read = [f"{sources[key].label} (`{key}`)" for key in possible_sources(trigger)]
+    return [
+        f'<a id="{trigger.key}"></a>\n',
+        f"## {trigger.label} (`{trigger.key}`)\n",
+        f"{trigger.description} About each {trigger.subject}.\n" if trigger.subject != "market" else f"{trigger.description}\n",
+        f"> {trigger.sample['summary']}\n",
+        f"Reads {', '.join(read)}.\n",
+        _table(("option", "meaning", "default", "choices"), options),
+        _table(("field", "type", "meaning"), [(f"`{f['key']}`", f["type"], f["help"]) for f in own]),
+        "It fires when: " + "; ".join(case.name for case in trigger.fires) + ".\n",
+        "It stays silent when: " + "; ".join(case.name for case in trigger.silent) + ".\n",
+    ]
+
+
+def _default(described: Mapping[str, Any]) -> str:
+    default = described.get("default")
+    return "" if default is None else str(default)
 
 
 def _channels(channels: Mapping[str, Channel]) -> str:
@@ -68,17 +103,23 @@ def _channels(channels: Mapping[str, Channel]) -> str:
 
 def _sources(sources: Mapping[str, Source]) -> str:
     rows = [
-        (
-            f"`{s.key}`",
-            s.label,
-            f"`/{s.path}`",
-            f"{s.cadence / 3_600_000:g} h",
-            s.selection.replace("_", " "),
-            ", ".join(m.name for m in s.metrics),
-        )
+        (f"`{s.key}`", s.label, _origin(s), _every(s.cadence), s.plan, ", ".join(metric.name for metric in s.metrics))
         for s in sources.values()
     ]
-    return "\n".join([_NOTE, "# Sources\n", _table(("source", "what", "endpoint", "every", "read", "metrics"), rows)])
+    text = "A source is an endpoint that is polled while somebody wants it, or is derived from others. The plan is the smallest\n"
+    text += "that includes the endpoint, as far as is known.\n"
+    return "\n".join([_NOTE, "# Sources\n", text, _table(("source", "what", "from", "every", "plan", "metrics"), rows)])
+
+
+def _origin(source: Source) -> str:
+    if source.derivation is not None:
+        return "derived from " + ", ".join(f"`{each.source}`" for each in source.derivation.inputs)
+    how = {"all_pages": "whole, or by ids", "ids": "by ids", "one": "one call"}[source.selection]
+    return f"`/{source.path}`, {how}"
+
+
+def _every(cadence: int) -> str:
+    return f"{cadence // HOUR} h" if cadence >= HOUR else f"{cadence // MINUTE} min"
 
 
 def _settings() -> str:

@@ -64,9 +64,10 @@ def _compute(connection: Connection, catalogue: Catalogue, derived: Source, fres
     """The readings that follow: of subjects it told of before from the first change on, of others from all their past."""
     how = _how(derived)
     clock = how.inputs[0]
-    start, end = min(fresh.times), max(fresh.times) + clock.days * DAY
+    start, latest = min(fresh.times), max(fresh.times)
+    end = latest + clock.days * DAY
     newest = readings.newest_as_of(connection, derived.key)
-    anew = end - PAST
+    anew = latest - PAST
     going_on = anew if newest is None else min(start, newest + 1)  # it may have been unwanted for a while
     if how.whole:
         return [_part(connection, catalogue, derived, None, going_on, end)]

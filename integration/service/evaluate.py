@@ -17,7 +17,7 @@ from integration.domain.history import Epoch, Log, Told, join, max_gap
 from integration.domain.ids import event_id
 from integration.domain.scope import Facts, Scope
 from integration.domain.screen import Condition
-from integration.service.compose import compose, snapshots
+from integration.service.compose import Snapshot, compose, snapshots, snapshots_then
 from integration.store.queries import events, readings, subjects
 
 #: The source of market cap ranks.
@@ -187,13 +187,22 @@ def store_events(
     if not fresh:
         return []
     told_of = sorted({subject for _, subject, _ in fresh.values()})
-    named = subjects.load(connection, told_of)
-    shots = snapshots(connection, catalogue.sources, told_of)
+    named, shots = subjects.load(connection, told_of), _shots(connection, catalogue, fresh, now)
     new = []
     for identity, (rule, subject, told) in fresh.items():
         row = named.get(subject) or unnamed(subject)
-        payload = compose(rule.trigger, identity, row, told, shots.get(subject, {}), sandbox=catalogue.sandbox)
+        payload = compose(rule.trigger, identity, row, told, shots[identity], sandbox=catalogue.sandbox)
         when = (told.firing.as_of, told.known_at, now)
         new.append(events.NewEvent(identity, rule.id, rule.trigger.key, subject, *when, payload))
     numbers = events.add(connection, new)
     return [(numbers[e.id], e.rule_id, e.subject) for e in new if e.id in numbers]
+
+
+def _shots(connection: Connection, catalogue: Catalogue, fresh: Mapping[str, Found], now: int) -> dict[str, Snapshot]:
+    """The snapshot of each firing: what is newest for one that is told now, what was known then for one of the past."""
+    newest = {subject for _, subject, told in fresh.values() if told.known_at == now}
+    shots = snapshots(connection, catalogue.sources, sorted(newest))
+    past = {identity: entry for identity, entry in fresh.items() if entry[2].known_at != now}
+    then = [(subject, told.firing.as_of, told.known_at) for _, subject, told in past.values()]
+    found = dict(zip(past, snapshots_then(connection, catalogue.sources, then), strict=True))
+    return {identity: found[identity] if identity in found else shots[entry[1]] for identity, entry in fresh.items()}

@@ -7,7 +7,6 @@ missed later is marked `reconstructed`: it serves charts and backtests, never a 
 from __future__ import annotations
 
 import contextlib
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -23,7 +22,7 @@ from integration.service.evaluate import polled
 from integration.service.wanting import wanted_subjects
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, past, readings
-from integration.tokenmetrics.asks import LONGEST_SPAN, PAGE_SIZE
+from integration.tokenmetrics.asks import LONGEST_SPAN, calls
 
 #: Filling unasked takes at most this share of the calls that are left in the plan's month.
 SHARE = 0.25
@@ -37,24 +36,15 @@ def fill(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, s
     `subjects` None means all of them. Each 29 days are kept once they are whole: BudgetSpent and UpstreamError leave them,
     and doing it again goes on from there.
     """
-    calls = 0
+    made = 0
     names = [past.ALL] if subjects is None else sorted(subjects)
     for first, last in _windows(source, names, gradewire, since, until):
-        calls += _fetch(gradewire, source, subjects, first, last)
+        made += _fetch(gradewire, source, subjects, first, last)
         if first > since:
             _note(gradewire, source, names, first)
     _derive(gradewire, source, subjects, since, until)
     _note(gradewire, source, names, since)
-    return calls
-
-
-def calls_for(source: Source, subjects: int | None, days: int, known: int) -> int:
-    """How many upstream calls fetching so many days takes at most, of so many subjects, or of all that are known."""
-    count = known if subjects is None else subjects
-    portion = max(1, count if subjects is None else source.ids_per_call)
-    sizes = [min(portion, count - start) for start in range(0, count, portion)]
-    spans = [min(LONGEST_SPAN, days - start) for start in range(0, days, LONGEST_SPAN)]
-    return sum(max(1, math.ceil(size * span / PAGE_SIZE)) for size in sizes for span in spans)
+    return made
 
 
 def _windows(source: Source, names: Sequence[str], gradewire: Gradewire, since: int, until: int) -> Iterator[tuple[int, int]]:
@@ -70,14 +60,17 @@ def _windows(source: Source, names: Sequence[str], gradewire: Gradewire, since: 
 
 
 def _fetch(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, first: int, last: int) -> int:
-    ids = None if subjects is None else [int(name.partition(":")[2]) for name in subjects]
     slot = gradewire.clock.slot(gradewire.now(), source.cadence)
-    fetched = gradewire.client.fetch(source, ids=ids, start=_date(first), end=_date(last), slot=slot)
+    fetched = gradewire.client.fetch(source, ids=_ids(subjects), start=_date(first), end=_date(last), slot=slot)
     with gradewire.database.write() as connection:
         events.lock(connection)
         now = max(gradewire.now(), readings.newest_known_at(connection) + 1)
         readings.add(connection, list(_missing(connection, source, fetched.batch, now)))
     return fetched.calls
+
+
+def _ids(subjects: Sequence[str] | None) -> list[int] | None:
+    return None if subjects is None else [int(name.partition(":")[2]) for name in subjects]
 
 
 def _date(milliseconds: int) -> date:
@@ -126,14 +119,14 @@ def fill_due(gradewire: Gradewire) -> int:
     Only after the first live poll, and only where it takes no more than a share of the calls that are left: what it
     would cost else is in `shortfalls`. What is stored already is derived from where that was not wanted before.
     """
-    calls = 0
+    made = 0
     for source, subjects, since, until in _underived(gradewire):
         _derive(gradewire, source, subjects, since, until)
     for source, subjects, since, until in _due(gradewire):
         if _price(gradewire, source, subjects, since, until) <= SHARE * left(gradewire):
             with contextlib.suppress(BudgetSpent):
-                calls += fill(gradewire, source, subjects, since, until)
-    return calls
+                made += fill(gradewire, source, subjects, since, until)
+    return made
 
 
 def _underived(gradewire: Gradewire) -> Iterator[tuple[Source, None, int, int]]:
@@ -174,8 +167,8 @@ def shortfalls(gradewire: Gradewire) -> list[tuple[Source, int]]:
 
 def _price(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, since: int, until: int) -> int:
     with gradewire.database.read() as connection:
-        known = len(past.first_live(connection, source.key))
-    return calls_for(source, None if subjects is None else len(subjects), (until - since) // DAY + 1, known)
+        known = len(past.first_live(connection, source.key)) if subjects is None else 0
+    return calls(source, _ids(subjects), _date(since), _date(until), known)
 
 
 def _due(gradewire: Gradewire) -> Iterator[tuple[Source, list[str] | None, int, int]]:

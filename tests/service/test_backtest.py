@@ -218,7 +218,9 @@ def stored_case(here: Script, trigger: Trigger, case: Case) -> str | None:
 def test_what_triggers_say_of_themselves_a_backtest_finds_in_what_is_stored(here: Script) -> None:
     tried_out = 0
     here.go_to(392)
-    name(here, 1)
+    with here.gradewire.database.write() as connection:
+        rows = [SubjectRow("token:1", "token", "Token 1", "T1", ("one", "two")), SubjectRow("index:2", "index", "Index 2")]
+        subjects.keep(connection, rows, here.wall())
     for trigger in here.catalogue.triggers.values():
         for case in (*trigger.fires, *trigger.silent):
             subject = stored_case(here, trigger, case)

@@ -16,6 +16,7 @@ from integration.service import filling
 from integration.store.database import Database
 from integration.store.queries import readings
 from integration.store.tables import reading
+from integration.tokenmetrics.asks import calls
 from tests.market import Town, quiet, town
 
 START = date(2024, 1, 1)
@@ -46,8 +47,8 @@ def test_after_the_first_poll_the_past_is_fetched_once_and_said_at_once(here: To
     assert filling.fill_due(here.gradewire) == 0  # nothing is live yet
     here.poll("daily_ohlcv")
     assert counts(here, "risk_90d") == {}
-    calls = filling.fill_due(here.gradewire)
-    assert calls == filling.calls_for(here.catalogue.sources["daily_ohlcv"], None, 90, 40)
+    expected = calls(here.catalogue.sources["daily_ohlcv"], None, date(2023, 10, 2), date(2023, 12, 30), 40)
+    assert filling.fill_due(here.gradewire) == expected == 12 * 3 + 2
     assert filling.fill_due(here.gradewire) == 0
     assert counts(here, "daily_ohlcv") == {"backfill": 90 * 40, "live": 40}
     assert counts(here, "risk_90d")["live"] == 40
@@ -62,7 +63,7 @@ def test_named_tokens_cost_few_calls_and_a_longer_window_fetches_only_what_is_mi
     here.subscribed("sharpe_threshold", NAMED, window="30d")
     here.poll("daily_ohlcv")
     first = filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 30), _ago(here, 3))
-    assert first == filling.calls_for(source, 2, 28, 40) == 1
+    assert first == 1
     assert filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 30), _ago(here, 3)) == 0
     assert filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 90), _ago(here, 3)) == 3
 
@@ -91,7 +92,6 @@ def test_what_was_missed_in_the_live_period_is_marked_and_neither_fed_nor_told(h
 
 
 def test_a_fetch_that_breaks_off_keeps_what_is_whole_and_goes_on_later(here: Town) -> None:
-    source = here.catalogue.sources["daily_ohlcv"]
     here.subscribed("sharpe_threshold", window="90d")
     here.poll("daily_ohlcv")
     here.fault("server_error", "daily-ohlcv", value=500)
@@ -99,7 +99,7 @@ def test_a_fetch_that_breaks_off_keeps_what_is_whole_and_goes_on_later(here: Tow
         filling.fill_due(here.gradewire)
     assert counts(here, "daily_ohlcv").get("backfill", 0) == 40  # of the first poll alone
     here.mend()
-    assert filling.fill_due(here.gradewire) == filling.calls_for(source, None, 90, 40)
+    assert filling.fill_due(here.gradewire) == 12 * 3 + 2
     assert counts(here, "risk_90d")["live"] == 40
 
 
@@ -111,8 +111,8 @@ def test_a_past_that_would_take_too_much_of_the_plan_is_left_and_named(database:
         taken = here.gradewire.budget.used(here.wall()).month
         assert filling.fill_due(here.gradewire) == 0
         assert here.gradewire.budget.used(here.wall()).month == taken
-        ((source, calls),) = filling.shortfalls(here.gradewire)
-        assert (source.key, calls) == ("daily_ohlcv", filling.calls_for(source, None, 365, 40))
+        ((source, wanted),) = filling.shortfalls(here.gradewire)
+        assert (source.key, wanted) == ("daily_ohlcv", 12 * 12 + 7)
 
 
 def test_what_is_newly_derived_from_a_stored_past_needs_no_call(here: Town) -> None:

@@ -49,7 +49,7 @@ def test_the_newest_version_of_each_subject_at_some_times(database: Database) ->
     assert found["token:1", DAY].values == packed(2.0)
 
 
-def test_a_log_is_in_the_order_in_which_things_were_known_and_without_what_was_filled_in_later(database: Database) -> None:
+def test_a_log_is_by_subject_as_of_and_version_and_without_what_was_filled_in_later(database: Database) -> None:
     store(
         database,
         row("token:1", 3 * DAY, known_at=3),
@@ -65,7 +65,7 @@ def test_a_log_is_in_the_order_in_which_things_were_known_and_without_what_was_f
         recent = readings.log(connection, "s", since=3 * DAY, subjects=["token:1"])
         assert readings.log(connection, "s", since=0, subjects=[]) == []
     assert [(r[0], r[1] // DAY, r[2]) for r in found] == [
-        ("token:1", 1, 1), ("token:1", 3, 3), ("token:1", 2, 4), ("token:1", 3, 4), ("token:2", 3, 1),
+        ("token:1", 1, 1), ("token:1", 2, 4), ("token:1", 3, 3), ("token:1", 3, 4), ("token:2", 3, 1),
     ]  # fmt: skip
     assert [(r[1] // DAY, r[2]) for r in recent] == [(3, 3), (3, 4)]
 
