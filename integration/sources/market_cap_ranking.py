@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from integration.domain.catalogue import Panel, SubjectRow
 from integration.domain.history import Floats
-from integration.sources._panels import RANKS
 from integration.domain.pegged import is_stablecoin, is_wrapped
+from integration.sources._panels import RANKS
 from integration.sources._ranking import Ranking, ranking_source
 
 #: Enough that the top 100 and its exit buffer can be told without stablecoins and wrapped tokens.

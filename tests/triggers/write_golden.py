@@ -1,4 +1,4 @@
-"""Writes the golden file of a new trigger: `python -m tests.triggers.write_golden KEY …`. One that is there is never changed so."""
+"""Writes the golden file of a new trigger: `python -m tests.triggers.write_golden KEY …`; one that is there is never changed."""
 
 from __future__ import annotations
 
