@@ -88,8 +88,9 @@ def _of_data(plan: Agenda, withheld_days: int, told: set[str]) -> Iterator[Notic
             text = f"{source.label}: nothing newer than {day(newest)} has come, though it should have by {day(by)}."
             yield f"{STALE}:{key}:{newest}", STALE, text
         for before in (each for each in told if each.startswith(f"{STALE}:{key}:")):
-            if int(before.rpartition(":")[2]) < newest and before.replace(STALE, RECOVERED) not in told:
-                yield before.replace(STALE, RECOVERED), RECOVERED, f"{source.label}: they go on, up to {day(newest)}."
+            again = before.replace(STALE, RECOVERED)
+            if int(before.rpartition(":")[2]) < newest and again not in told:
+                yield again, RECOVERED, f"{source.label}: there is something new again, up to {day(newest)}."
 
 
 def should_have_come(entry: Entry, newest: int, withheld_days: int) -> int:

@@ -20,8 +20,8 @@ _LISTS = {"category": "categories", "exchange": "exchanges"}
 #: Tokens about to enter the top N are read too, so that what they do on the day they enter is seen as a change.
 NEAR = 1.2
 #: After so many changes to what is wanted there may be so much of it that it is not looked at anew at every look: what was
-#: found is used for so many times as long as finding it took.
-MANY, AGAIN = 20_000, 20
+#: found is used for so many times as long as finding it took, and at most so long (s).
+MANY, AGAIN, LONGEST = 20_000, 20, 60.0
 #: Rules read from the database at a time.
 AT_ONCE = 1_000
 
@@ -53,7 +53,7 @@ def _present(gradewire: Gradewire, connection: Connection) -> Whose:
         pairs = rules.wanted_scopes(connection, gradewire.now())
         inputs = _inputs(gradewire, connection, {rule for rule, _ in pairs})
         found = _joined(connection, ((inputs[rule], Scope.parse(text)) for rule, text in pairs if inputs[rule]))
-        kept = (began + AGAIN * (time.monotonic() - began), found)
+        kept = (began + min(AGAIN * (time.monotonic() - began), LONGEST), found)
         gradewire.memory["wanted"] = kept
     return kept[1]
 
@@ -132,7 +132,7 @@ def obstacle(gradewire: Gradewire, source: Source) -> str:
         return f"{source.label}: {source.gone}"
     if not gradewire.settings.includes(source.plan):
         mine = gradewire.settings["plan"].capitalize()
-        return f"{source.label} begin with the {source.plan.capitalize()} plan of Token Metrics, and this is the {mine} plan."
+        return f"{source.label}: from the {source.plan.capitalize()} plan of Token Metrics on, and this is the {mine} plan."
     return ""
 
 

@@ -118,7 +118,7 @@ def test_a_source_that_stands_still_is_told_of_once_and_so_is_its_return(sqlite_
         here.go_to(13.6)
         live(here, 1.2)
         assert {key: text for key, text in told(here, noticing.RECOVERED).items() if SHARPE in key} == {
-            f"data.recovered:{SHARPE}:{START + 5 * DAY}": "Quant metrics: they go on, up to 14 January 2024."
+            f"data.recovered:{SHARPE}:{START + 5 * DAY}": "Quant metrics: there is something new again, up to 14 January 2024."
         }
 
 
