@@ -13,11 +13,11 @@ from integration.domain.catalogue import Source
 from integration.domain.pacing import KEPT, Bracket, Habit, Look, Watch, brackets, ladder, learn
 from integration.domain.rationing import Need, Ration, ration
 from integration.domain.retry import DAY, SECOND
-from integration.service.selecting import Selection, calls_a_look, selected, size
-from integration.service.wanting import wanted
+from integration.service.selecting import NAMED, Selection, calls_a_look, selected, size
+from integration.service.wanting import named, wanted
 from integration.service.wiring import Gradewire
 from integration.store.budget import Usage
-from integration.store.queries import polls
+from integration.store.queries import polls, readings
 
 #: Looks lie no closer together than this in wall time (ms), however fast a sandbox runs.
 CLOSEST = SECOND
@@ -30,6 +30,7 @@ class Entry:
     """A selection of a source that is wanted: when it is looked at, in what interval, and when anyone last tried.
 
     `interval` is the one in force (ms of market time), None where the plan leaves no calls for it; `freely` the shortest.
+    `unread` says that people have named ids that were never read: they need not wait for the next look.
     """
 
     source: Source
@@ -38,6 +39,7 @@ class Entry:
     interval: int | None
     freely: int
     tried: int | None
+    unread: bool = False
 
     def slot(self, market: int) -> int | None:
         """The slot (market time) of a poll that is due now; None where none is."""
@@ -71,21 +73,40 @@ def agenda(gradewire: Gradewire) -> Agenda:
     allowed = max(0, usage.per_month - usage.month - reserve)
     needs, seen = [], []
     with gradewire.database.read() as connection:
+        by_name = named(gradewire, connection)
         for key, ids in wanted(gradewire, connection).items():
             source = gradewire.catalogue.sources[key]
             everyone = size(connection, source)
             past = past_of(gradewire, connection, source, now)
             for selection in selected(connection, source, ids):
                 watch, tried = past.of(selection)
+                unread = selection.name == NAMED and _unread(gradewire, connection, source, by_name.get(key) or set())
                 needs.append(need(gradewire, source, selection, watch, everyone, now, until))
-                seen.append((source, selection, watch, tried))
+                seen.append((source, selection, watch, tried, unread))
     shared = ration(needs, allowed)
     entries = [
-        Entry(source, selection, watch, shared.intervals.get(each.key), each.rungs[0][0], tried)
-        for each, (source, selection, watch, tried) in zip(needs, seen, strict=True)
+        Entry(source, selection, watch, shared.intervals.get(each.key), each.rungs[0][0], tried, unread)
+        for each, (source, selection, watch, tried, unread) in zip(needs, seen, strict=True)
     ]
     entries.sort(key=lambda entry: (not entry.source.always, -entry.source.weight, entry.source.key, entry.selection.name))
     return Agenda(now, until, usage, allowed, shared, tuple(entries))
+
+
+def _unread(gradewire: Gradewire, connection: Connection, source: Source, ids: set[int]) -> bool:
+    """Whether ids of a source have been named that were never asked for, and have no readings either."""
+    asked_for: set[int] = gradewire.memory.setdefault(f"asked for of {source.key}", set())
+    if ids <= asked_for:
+        return False
+    newest = readings.newest_as_of(connection, source.key)
+    if newest is not None:
+        there = readings.told_of(connection, source.key, newest - source.cadence)
+        asked_for.update(int(name.partition(":")[2]) for name in there)
+    return not ids <= asked_for
+
+
+def note_asked(gradewire: Gradewire, source: Source, selection: Selection) -> None:
+    """These ids have been asked for."""
+    gradewire.memory.setdefault(f"asked for of {source.key}", set()).update(selection.ids or ())
 
 
 def need(gradewire: Gradewire, source: Source, selection: Selection, watch: Watch, everyone: int, now: int, until: int) -> Need:

@@ -63,9 +63,9 @@ def _of_plan(plan: Agenda) -> Iterator[Notice]:
     month, reset = plan.usage.month_ends, day(plan.until)
     ends = plan.now + round((plan.until - plan.now) * plan.allowed / plan.shared.wished)
     moved = {entry.source.label: entry.interval for entry in plan.entries if entry.interval and entry.interval > entry.freely}
-    moves = [f"{label} to every {span(interval)}" for label, interval in moved.items()]
+    moves = [f"{label} every {span(interval)}" for label, interval in moved.items()]
     more = f" and {len(moves) - NAMED} more" if len(moves) > NAMED else ""
-    told = f" Moved: {', '.join(moves[:NAMED])}{more}." if moves else ""
+    told = f" Polled less often: {', '.join(moves[:NAMED])}{more}." if moves else ""
     yield f"{PLAN}:{month}", PLAN, f"At this rate the plan's calls would end on {day(ends)}, before their reset on {reset}.{told}"
     for source in {entry.source.key: entry.source for entry in plan.entries if entry.interval is None}.values():
         yield (
@@ -84,9 +84,10 @@ def _of_data(plan: Agenda, withheld_days: int, told: set[str]) -> Iterator[Notic
     for key, entries in by_source.items():
         source, newest = entries[0].source, max(entry.watch.newest for entry in entries)
         by = should_have_come(entries[0], newest, withheld_days)
-        if newest and max(entry.tried or 0 for entry in entries) >= by:
+        still = f"{STALE}:{key}:{newest}"
+        if newest and max(entry.tried or 0 for entry in entries) >= by and still not in told:
             text = f"{source.label}: nothing newer than {day(newest)} has come, though it should have by {day(by)}."
-            yield f"{STALE}:{key}:{newest}", STALE, text
+            yield still, STALE, text
         for before in (each for each in told if each.startswith(f"{STALE}:{key}:")):
             again = before.replace(STALE, RECOVERED)
             if int(before.rpartition(":")[2]) < newest and again not in told:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from integration.domain.catalogue import Source
 from integration.domain.errors import InvalidInput
-from integration.service.agenda import agenda
+from integration.service.agenda import Agenda, Entry, agenda, note_asked
 from integration.service.noticing import keep_notices
 from integration.service.observe import Observed, observe
 from integration.service.selecting import EVERYTHING, Selection
@@ -28,24 +28,32 @@ def poll_due(gradewire: Gradewire, only: Source | None = None) -> list[Observed]
     keep_notices(gradewire, plan)
     ended, broken = list[Observed](), list[Exception]()
     for entry in plan.entries:
-        slot = entry.slot(plan.now)
-        if slot is None or (only is not None and entry.source.key != only.key):
+        if only is not None and entry.source.key != only.key:
             continue
-        wall = gradewire.now()
-        with gradewire.database.read() as connection:
-            free = polls.state(connection, entry.source.key, entry.selection.name, slot, wall) is None
-        if not free:
+        slot = _free_slot(gradewire, plan, entry)
+        if slot is None and not (entry.unread and entry.interval):
             continue
-        usage = gradewire.budget.used(wall)
+        usage = gradewire.budget.used(gradewire.now())
         if usage.minute >= usage.per_minute or usage.month >= usage.per_month:
             break
         try:
-            ended.append(observe(gradewire, entry.source, entry.selection, slot=slot))
+            ended.append(observe(gradewire, entry.source, entry.selection, slot=slot, again=slot is None))
         except Exception as error:
             broken.append(error)
+        note_asked(gradewire, entry.source, entry.selection)
     if broken:
         raise broken[0]
     return ended
+
+
+def _free_slot(gradewire: Gradewire, plan: Agenda, entry: Entry) -> int | None:
+    """The slot of a poll that is due and that nobody makes or has made; None where there is none."""
+    slot = entry.slot(plan.now)
+    if slot is None:
+        return None
+    with gradewire.database.read() as connection:
+        state = polls.state(connection, entry.source.key, entry.selection.name, slot, gradewire.now())
+    return slot if state is None else None
 
 
 def poll_now(gradewire: Gradewire, only: Source | None = None) -> Iterator[Observed]:

@@ -35,24 +35,41 @@ Whose = dict[tuple[tuple[str, ...], str], "set[str] | None"]
 
 def wanted(gradewire: Gradewire, connection: Connection, more: Iterable[Wish] = ()) -> Wants:
     """What is wanted of every source that can be polled; also what would be, with some more wishes."""
-    catalogue = gradewire.catalogue
-    found: Wants = {source.key: None for source in catalogue.sources.values() if source.always}
-    for part in (_present(gradewire, connection), _joined(connection, more)):
+    sources = gradewire.catalogue.sources
+    found = _polls(gradewire, _present(gradewire, connection)[0], _joined(connection, more))
+    found |= {source.key: None for source in sources.values() if source.always}
+    return {key: ids for key, ids in found.items() if not obstacle(gradewire, sources[key])}
+
+
+def named(gradewire: Gradewire, connection: Connection) -> Wants:
+    """What is wanted of the sources by those who name tokens or indices."""
+    return _polls(gradewire, _present(gradewire, connection)[1])
+
+
+def _polls(gradewire: Gradewire, *parts: Whose) -> Wants:
+    """What is to be polled for what is wanted."""
+    found: Wants = {}
+    for part in parts:
         for (inputs, _), whose in part.items():
-            for key, ids in asked(catalogue, inputs, whose):
+            for key, ids in asked(gradewire.catalogue, inputs, whose):
                 mine = found.setdefault(key, set())
                 found[key] = None if ids is None or mine is None else mine | ids
-    return {key: ids for key, ids in found.items() if not obstacle(gradewire, catalogue.sources[key])}
+    return found
 
 
-def _present(gradewire: Gradewire, connection: Connection) -> Whose:
-    """What subscriptions (also paused ones) and awake feeds want. Where there are very many, it may be a little old."""
+def _present(gradewire: Gradewire, connection: Connection) -> tuple[Whose, Whose]:
+    """What subscriptions (also paused ones) and awake feeds want, and what those of them that name tokens or indices do.
+
+    Where there are very many, it may be a little old.
+    """
     began = time.monotonic()
-    kept: tuple[float, Whose] | None = gradewire.memory.get("wanted")
+    kept: tuple[float, tuple[Whose, Whose]] | None = gradewire.memory.get("wanted")
     if kept is None or began > kept[0] or revisions.current(connection) < MANY:
         pairs = rules.wanted_scopes(connection, gradewire.now())
         inputs = _inputs(gradewire, connection, {rule for rule, _ in pairs})
-        found = _joined(connection, ((inputs[rule], Scope.parse(text)) for rule, text in pairs if inputs[rule]))
+        wishes = [(inputs[rule], Scope.parse(text)) for rule, text in pairs if inputs[rule]]
+        by_name = _joined(connection, (wish for wish in wishes if wish[1].kind in _KINDS))
+        found = _joined(connection, wishes), by_name
         kept = (began + min(AGAIN * (time.monotonic() - began), LONGEST), found)
         gradewire.memory["wanted"] = kept
     return kept[1]

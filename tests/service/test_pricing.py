@@ -127,9 +127,7 @@ def test_a_source_that_the_plan_has_not_is_refused_naming_the_option_and_what_wo
         lambda: feeds.read(here.gradewire, here.account, "sharpe_threshold", options, {}, feeds.Window()),
         lambda: here.subscribed("sharpe_threshold", **options),
     ):
-        with pytest.raises(
-            InvalidInput, match=r"Quant metrics .*Advanced plan.*Choose another window: 30d, 90d, 365d\."
-        ) as error:
+        with pytest.raises(InvalidInput, match="Quant metrics: from the Advanced plan .*another window: 30d, 90d, 365d") as error:
             refused()
         assert error.value.field == "window"
     here.subscribed("sharpe_threshold", window="90d")

@@ -189,6 +189,38 @@ def test_two_workers_poll_each_slot_once(here: Script) -> None:
 # -- ids that change --------------------------------------------------------------------------------------------------
 
 
+def many(here: Script) -> None:
+    """So many tokens that a few of them are read by name."""
+    named = [SubjectRow(f"token:{n}", "token", f"Token {n}", f"T{n}", market_rank=n) for n in range(1, 401)]
+    here.upstream.names = {"tokens": named, "top_market_cap": named}
+    scheduling.run(here.gradewire)
+
+
+def test_a_token_that_someone_names_is_read_at_once_and_once(here: Script) -> None:
+    many(here)
+    here.say(SHARPE, 0, {1: 0.9, 2: 0.9})
+    here.feed("sharpe_threshold", {"tokens": "T1"})
+    assert [each.selection for each in scheduling.observe_due(here.gradewire, here.catalogue.sources[SHARPE])] == [NAMED]
+    here.go_to(0.3)
+    assert scheduling.observe_due(here.gradewire, here.catalogue.sources[SHARPE]) == []
+    here.feed("sharpe_threshold", {"tokens": "T2,T3"})  # of T3 it will tell nothing
+    assert [each.status for each in scheduling.observe_due(here.gradewire, here.catalogue.sources[SHARPE])] == ["done"]
+    for _ in range(3):
+        here.wall.ms += HOUR  # type: ignore[attr-defined]
+        assert scheduling.observe_due(here.gradewire, here.catalogue.sources[SHARPE]) == []
+
+
+def test_a_token_that_comes_into_a_scope_waits_for_the_next_look(here: Script) -> None:
+    many(here)
+    here.say(SHARPE, 0, dict.fromkeys(range(1, 13), 0.9))
+    here.feed("sharpe_threshold", {"top": 10})
+    source = here.catalogue.sources[SHARPE]
+    assert [each.status for each in scheduling.observe_due(here.gradewire, source)] == ["done"]
+    here.feed("sharpe_threshold", {"top": 20})
+    here.go_to(0.3)
+    assert scheduling.observe_due(here.gradewire, source) == []
+
+
 def test_fewer_ids_are_no_short_answer_and_missing_ones_are(here: Script) -> None:
     source = here.catalogue.sources[SHARPE]
 
