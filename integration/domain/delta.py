@@ -56,7 +56,7 @@ class Crossing:
 def observed(as_of: Ints, values: Floats) -> tuple[Ints, Floats]:
     """The observations alone: what is missing (NaN) is no observation."""
     known = ~np.isnan(values)
-    return as_of[known], values[known]
+    return (as_of, values) if known.all() else (as_of[known], values[known])
 
 
 def level_sides(values: Floats, level: float, hysteresis: float, *, below: bool = False) -> Sides:
@@ -66,7 +66,7 @@ def level_sides(values: Floats, level: float, hysteresis: float, *, below: bool 
     at x ≥ level + hysteresis. Equality belongs to the side that is entered.
     """
     upper, lower = thresholds(level, hysteresis, below=below)
-    return np.where(values >= upper, 1, np.where(values <= lower, -1, 0)).astype(np.int8)
+    return (values >= upper).view(np.int8) - (values <= lower).view(np.int8)
 
 
 def thresholds(level: float, hysteresis: float, *, below: bool = False) -> tuple[float, float]:
@@ -82,9 +82,9 @@ def _runs(as_of: Ints, sides: Sides, cadence: int, observations: int, duration: 
     """Runs of equal sides. One missing observation inside a run is forgiven, two end it; so does a value in the band."""
     if not len(sides):
         return []
-    missing = np.rint((as_of[1:] - as_of[:-1]) / cadence) > 2
-    cuts = ((sides[1:] != sides[:-1]) | missing).nonzero()[0] + 1
-    starts: list[int] = [0, *cuts.tolist()]
+    # rounded, more than two intervals lie between
+    ends_run = (sides[1:] != sides[:-1]) | (2 * (as_of[1:] - as_of[:-1]) > 5 * cadence)
+    starts: list[int] = [0, *(ends_run.nonzero()[0] + 1).tolist()]
     ends = [start - 1 for start in starts[1:]] + [len(sides) - 1]
     enough = [start + observations - 1 for start in starts]
     if duration:
@@ -97,12 +97,12 @@ def _runs(as_of: Ints, sides: Sides, cadence: int, observations: int, duration: 
     ]
 
 
-def _firsts(as_of: Ints, max_gap: int) -> Callable[[int], int]:
-    """The first position that still speaks to each: since the last long silence, and within MEMORY."""
-    breaks = [0, *(((as_of[1:] - as_of[:-1]) > max_gap).nonzero()[0] + 1).tolist()]
-    times: list[int] = as_of.tolist()
-    if len(breaks) == 1 and (not times or times[-1] - times[0] <= MEMORY):
-        return lambda _: 0  # as for most
+def _firsts(as_of: Ints, max_gap: int) -> Callable[[int], int] | None:
+    """The first position that still speaks to each: since the last long silence, and within MEMORY; None where all do."""
+    silent = as_of[1:] - as_of[:-1] > max_gap
+    if not silent.any() and (not len(as_of) or as_of[-1] - as_of[0] <= MEMORY):
+        return None
+    breaks, times = [0, *(silent.nonzero()[0] + 1).tolist()], as_of.tolist()
     return lambda at: max(breaks[bisect_right(breaks, at) - 1], bisect_left(times, times[at] - MEMORY))
 
 
@@ -121,9 +121,9 @@ def crossings(
     The first side seen within MEMORY, or after a silence longer than `max_gap`, only sets the side, without confirmation.
     `assumed` is the side of a subject whose first observation lies in the band; None = the first side seen sets it.
     """
-    if assumed is None and len(taken := sides[sides != 0]) and (taken == taken[0]).all():
-        return []  # it was never on two sides: as most are, most of the time
     each: list[int] = sides.tolist()
+    if assumed is None and len({*each} - {0}) < 2:
+        return []  # it was never on two sides: as most are, most of the time
     runs = _runs(as_of, sides, cadence, observations, duration)
     first_of = _firsts(as_of, max_gap)
     found: list[Crossing] = []
@@ -131,7 +131,7 @@ def crossings(
         if run.confirmed is None:
             continue
         at = run.confirmed
-        first = first_of(at)
+        first = first_of(at) if first_of else 0
         previous = _side_before(runs, number, first, assumed if each[first] == 0 else None)
         if previous is not None and previous != run.side:
             before = next(p for p in range(run.start - 1, -1, -1) if each[p] != run.side)
@@ -166,7 +166,7 @@ def standing(as_of: Ints, sides: Sides, *, cadence: int, max_gap: int, observati
         if run.confirmed is not None and run.confirmed <= position <= run.end:
             counted[position] = run.side
             continue
-        first = first_of(position)
+        first = first_of(position) if first_of else 0
         inside = position <= run.end
         before = _side_before(runs, number if inside else number + 1, first, None)
         counted[position] = (run.side if inside else 0) if before is None else before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import Schema, fields
@@ -11,6 +12,7 @@ from marshmallow import Schema, fields
 SCHEMA = 1
 
 
+@lru_cache(maxsize=8_192)
 def iso(milliseconds: int) -> str:
     """UTC epoch milliseconds as ISO 8601 with seconds, or milliseconds where there are any.
 

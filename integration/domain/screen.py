@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,13 +126,22 @@ class Pairs:
     subjects: Ints
 
 
+class Ladder(NamedTuple):
+    """Entries by group, those of one group by rising rung; where each group starts."""
+
+    entries: Ints
+    starts: Ints
+
+
 class Screen:
-    """Rules with rungs, asked about single subjects (`named`) or about all of them (`broad`).
+    """Rules with rungs, asked about single subjects (`named`) or about groups of them (`broad`: the rules of each scope).
 
     Positions of rules and subjects are the caller's; `conditions` gives each rule's.
     """
 
-    def __init__(self, conditions: Mapping[int, Sequence[Condition]], subjects: int, named: Pairs, broad: Sequence[int]) -> None:
+    def __init__(
+        self, conditions: Mapping[int, Sequence[Condition]], subjects: int, named: Pairs, broad: Sequence[Sequence[int]]
+    ) -> None:
         self._subjects = subjects
         listed = [(rule, group, rung) for rule, each in conditions.items() for one in each for group, rung in rungs(one)]
         self.groups: list[Group] = sorted({group for _, group, _ in listed})
@@ -140,8 +149,16 @@ class Screen:
         self._rule = np.fromiter((rule for rule, _, _ in listed), dtype=np.int64, count=len(listed))
         self._group = np.fromiter((place[group] for _, group, _ in listed), dtype=np.int64, count=len(listed))
         self._rung = np.fromiter((rung for _, _, rung in listed), dtype=np.float64, count=len(listed))
+        self._order = np.argsort(self._rule, kind="stable")
         self._name(named)
-        self._broaden(np.asarray(sorted(broad), dtype=np.int64))
+        self._broad = [self._ladder(np.asarray(sorted(set(each)), dtype=np.int64)) for each in broad]
+
+    def _entries(self, rules: Ints) -> tuple[Ints, Ints]:
+        """The rungs of rules, one rule after the other, and how many each has."""
+        by_rule = self._rule[self._order]
+        starts = np.searchsorted(by_rule, rules, side="left")
+        counts = np.searchsorted(by_rule, rules, side="right") - starts
+        return self._order[ranges(starts, counts)], counts
 
     @property
     def depth(self) -> int:
@@ -150,10 +167,7 @@ class Screen:
 
     def _name(self, named: Pairs) -> None:
         """Entries of single subjects by cell, and the lowest and highest rung of each cell."""
-        order = np.argsort(self._rule, kind="stable")
-        starts = np.searchsorted(self._rule[order], named.rules, side="left")
-        counts = np.searchsorted(self._rule[order], named.rules, side="right") - starts
-        entry = order[ranges(starts, counts)]
+        entry, counts = self._entries(named.rules)
         cell = self._group[entry] * self._subjects + np.repeat(named.subjects, counts)
         sort = np.argsort(cell, kind="stable")
         self._entry = entry[sort]
@@ -166,13 +180,12 @@ class Screen:
             self._lowest[there] = np.minimum.reduceat(sorted_rungs, self._starts[there])
             self._highest[there] = np.maximum.reduceat(sorted_rungs, self._starts[there])
 
-    def _broaden(self, broad: Ints) -> None:
-        """Entries about all subjects, sorted by rung within each group."""
-        entries = np.flatnonzero(np.isin(self._rule, broad))
-        self._broad = [
-            entries[self._group[entries] == group][np.argsort(self._rung[entries[self._group[entries] == group]])]
-            for group in range(len(self.groups))
-        ]
+    def _ladder(self, rules: Ints) -> Ladder:
+        """The entries of a scope's rules, by group and rung."""
+        entry, _ = self._entries(rules)
+        entry = entry[np.lexsort((self._rung[entry], self._group[entry]))]
+        starts = np.searchsorted(self._group[entry], np.arange(len(self.groups) + 1))
+        return Ladder(entry, starts)
 
     def spans(self, recent: Recent) -> list[Span]:
         """What the newest readings span, for each group of rungs."""
@@ -192,20 +205,19 @@ class Screen:
         fits = (rung > np.repeat(low[group, row], counts)) & (rung <= np.repeat(high[group, row], counts))
         return unique(self._rule[entry[fits]], np.repeat(subjects[row], counts)[fits], self._subjects)
 
-    def broad(self, spans: Sequence[Span]) -> Pairs:
-        """Every (rule, row) that can fire, of the rules that are asked about all subjects; some may come twice."""
-        found = []
-        for entries, (low, high) in zip(self._broad, spans, strict=True):
-            if not len(entries):
-                continue
-            ladder = self._rung[entries]
-            known = np.flatnonzero((high > low) & (high >= ladder[0]) & (low < ladder[-1]))
-            first = np.searchsorted(ladder, low[known], side="right")
-            counts = np.maximum(np.searchsorted(ladder, high[known], side="right") - first, 0)
-            found.append((self._rule[entries[ranges(first, counts)]], np.repeat(known, counts)))
-        empty = np.empty(0, dtype=np.int64)
-        rules, whom = zip(*found, strict=True) if found else ((empty,), (empty,))
-        return Pairs(np.concatenate(rules), np.concatenate(whom))
+    def broad(self, spans: Sequence[Span], members: Sequence[Ints]) -> Pairs:
+        """Every (rule, row) that can fire, of the rules that are asked about groups; `members` are the rows in each scope."""
+        rules, rows = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+        for ladder, inside in zip(self._broad, members, strict=True):
+            for group in np.flatnonzero(np.diff(ladder.starts)).tolist():
+                entries = ladder.entries[ladder.starts[group] : ladder.starts[group + 1]]
+                low, high, rung = spans[group][0][inside], spans[group][1][inside], self._rung[entries]
+                hit = np.flatnonzero((high > low) & (high >= rung[0]) & (low < rung[-1]))
+                first = np.searchsorted(rung, low[hit], side="right")
+                counts = np.maximum(np.searchsorted(rung, high[hit], side="right") - first, 0)
+                rules.append(self._rule[entries[ranges(first, counts)]])
+                rows.append(np.repeat(inside[hit], counts))
+        return Pairs(np.concatenate(rules), np.concatenate(rows))
 
 
 def unique(rules: Ints, subjects: Ints, width: int) -> Pairs:

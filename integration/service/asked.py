@@ -158,7 +158,11 @@ class Circle:
             named = Pairs(self._named >> 32, self._named & 0xFFFFFFFF)
             broad = np.asarray(sorted(self._broad), dtype=np.int64).reshape(-1, 2)
             watched = {at: conditions for at, conditions in enumerate(self._conditions) if conditions}
-            screen = Screen(watched, len(self._subjects) + 1, named, [rule for rule in broad[:, 0].tolist() if rule in watched])
+            by_scope: list[list[int]] = [[] for _ in self._scopes]
+            for rule, scope in broad.tolist():
+                if rule in watched:
+                    by_scope[scope].append(rule)
+            screen = Screen(watched, len(self._subjects) + 1, named, by_scope)
             self._arranged = named, Pairs(broad[:, 0], broad[:, 1]), screen
         return self._arranged
 
@@ -177,8 +181,7 @@ class Circle:
         _, _, screen = self._parts()
         spans = screen.spans(recent)
         named = self._in_crowd(screen.named(spans, self._positions(crowd)), crowd)
-        broad = self._held(screen.broad(spans), crowd)
-        return _both(named, broad, crowd)
+        return _both(named, screen.broad(spans, [np.flatnonzero(crowd.held(scope)) for scope in self._scopes]), crowd)
 
     def unscreened(self, crowd: Crowd, picked: Bools, irregular: Bools, *, all_rules: bool) -> Pairs:
         """(rule, place in the crowd) that are asked about some of it; only rules without conditions, or all.

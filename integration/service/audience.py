@@ -14,8 +14,6 @@ from integration.store.queries import deliveries, rules
 
 #: (event seq, subscription id, destination id).
 Owed = tuple[int, str, str]
-#: (rule, scope) whose subscriptions are read at a time.
-AT_ONCE = 500
 
 
 class Audience:
@@ -34,11 +32,10 @@ class Audience:
         pairs = sorted({(rule, scope) for (rule, _), scopes in self._through.items() for scope in scopes})
         self._subscriptions: dict[tuple[str, str], list[rules.Wish]] = defaultdict(list)
         self._feeds: dict[tuple[str, str], list[rules.Wish]] = defaultdict(list)
-        for start in range(0, len(pairs), AT_ONCE):
-            wanting, feeding = rules.wishes(connection, now, pairs[start : start + AT_ONCE])
-            for wishes, by_pair in ((wanting, self._subscriptions), (feeding, self._feeds)):
-                for wish in wishes:
-                    by_pair[wish.rule_id, wish.scope].append(wish)
+        wanting, feeding = rules.wishes(connection, now, pairs)
+        for wishes, by_pair in ((wanting, self._subscriptions), (feeding, self._feeds)):
+            for wish in wishes:
+                by_pair[wish.rule_id, wish.scope].append(wish)
 
     def wants(self, found: Found) -> bool:
         """Whether anyone wants this firing."""

@@ -32,9 +32,9 @@ def recent_of(history: History, depth: int) -> Recent:
 
 def proposed(conditions: tuple[Condition, ...], recent: Recent, *, broad: bool = False) -> bool:
     named = Pairs(*(np.empty(0, dtype=np.int64),) * 2) if broad else Pairs(np.array([0]), np.array([0]))
-    screen = Screen({0: conditions}, 1, named, [0] if broad else [])
+    screen = Screen({0: conditions}, 1, named, [[0]] if broad else [])
     spans = screen.spans(recent)
-    return bool(len(screen.named(spans, np.array([0])).rules) or len(screen.broad(spans).rules))
+    return bool(len(screen.named(spans, np.array([0])).rules) or len(screen.broad(spans, [np.array([0])] if broad else []).rules))
 
 
 @EVERY
@@ -124,11 +124,13 @@ def test_many_rules_at_once_are_proposed_as_each_would_be_alone(data: st.DataObj
     values: Any = np.array([[np.nan if v is None else v for v in row] for row in drawn]).reshape(count, 6, 2)
     recent = Recent(np.tile(np.arange(6, dtype=np.int64) * DAY, (count, 1)), ("x", "y"), values, DAY)
     asked = sorted(data.draw(st.sets(st.tuples(st.sampled_from(list(conditions)), st.integers(0, count - 1)))))
-    broad = sorted(data.draw(st.sets(st.sampled_from(list(conditions)))))
+    scope = st.tuples(st.lists(st.sampled_from(list(conditions)), max_size=5), st.sets(st.integers(0, count - 1)))
+    scopes = data.draw(st.lists(scope, max_size=3))
     rules, subjects = (np.array([pair[at] for pair in asked], dtype=np.int64) for at in (0, 1))
-    screen = Screen(conditions, count, Pairs(rules, subjects), broad)
+    screen = Screen(conditions, count, Pairs(rules, subjects), [rules for rules, _ in scopes])
     spans = screen.spans(recent)
-    found = (screen.named(spans, np.arange(count)), screen.broad(spans))
+    members = [np.array(sorted(held), dtype=np.int64) for _, held in scopes]
+    found = (screen.named(spans, np.arange(count)), screen.broad(spans, members))
     named, everywhere = (set(zip(pairs.rules.tolist(), pairs.subjects.tolist(), strict=True)) for pairs in found)
     fits = {
         (rule, subject)
@@ -137,4 +139,4 @@ def test_many_rules_at_once_are_proposed_as_each_would_be_alone(data: st.DataObj
         if proposed(tuple(conditions[rule]), Recent(recent.times[[subject]], ("x", "y"), values[[subject]], DAY))
     }
     assert named == fits & set(asked)
-    assert everywhere == {(rule, subject) for rule, subject in fits if rule in broad}
+    assert everywhere == {(rule, row) for rule, row in fits if any(rule in asks and row in held for asks, held in scopes)}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Text, and_, column, delete, exists, func, or_, select, values
+from sqlalchemy import Connection, delete, exists, func, or_, select, text
 
 from integration.store.queries import revisions
-from integration.store.queries._dialect import insert
-from integration.store.tables import destination, event, feed, feed_item, feed_reader, rule, subscription
+from integration.store.queries._dialect import array, insert
+from integration.store.tables import event, feed, feed_item, feed_reader, rule, subscription
 
 #: A feed that nobody has read for this long sleeps: it collects nothing until it is asked for again.
 FEED_SLEEPS_AFTER = 30 * 86_400_000
@@ -50,23 +51,34 @@ def live_rules(connection: Connection, now: int) -> list[Any]:
     return list(connection.execute(select(rule).where(or_(rule.c.id.in_(wanted), rule.c.id.in_(read))).order_by(rule.c.id)))
 
 
+#: The (rule id, scope) that are asked for, bound as one value: many times cheaper than a parameter each.
+_PAIRS = {
+    "sqlite": "(SELECT value ->> 0 AS rule_id, value ->> 1 AS scope FROM json_each(:pairs)) AS asked",
+    "postgresql": "unnest(CAST(:rules AS text[]), CAST(:scopes AS text[])) AS asked(rule_id, scope)",
+}
+_SUBSCRIBED = """
+    SELECT s.id, s.rule_id, s.scope, s.destination_id, CASE WHEN s.status = 'shadow' THEN 1 ELSE 0 END
+    FROM {} JOIN subscription AS s ON s.rule_id = asked.rule_id AND s.scope = asked.scope
+    JOIN destination AS d ON d.id = s.destination_id
+    WHERE s.status IN ('active', 'shadow')"""
+_FED = """
+    SELECT f.id, f.rule_id, f.scope FROM {} JOIN feed AS f ON f.rule_id = asked.rule_id AND f.scope = asked.scope
+    WHERE EXISTS (SELECT 1 FROM feed_reader AS r WHERE r.feed_id = f.id AND r.read_at > :since)"""
+_WISHES = {name: (text(_SUBSCRIBED.format(pairs)), text(_FED.format(pairs))) for name, pairs in _PAIRS.items()}
+
+
 def wishes(connection: Connection, now: int, asked: Sequence[tuple[str, str]]) -> tuple[list[Wish], list[Wish]]:
     """(subscriptions to deliver to, feeds to fill) of each (rule id, scope). Paused subscriptions get no deliveries."""
     if not asked:
         return [], []
-    pairs = values(column("rule_id", Text), column("scope", Text)).data(list(asked)).cte("asked")
-    s, f = subscription.c, feed.c
-    subscriptions = (
-        select(s.id, s.rule_id, s.scope, s.destination_id, s.status == "shadow")
-        .join(pairs, and_(s.rule_id == pairs.c.rule_id, s.scope == pairs.c.scope))
-        .join(destination, destination.c.id == s.destination_id)
-        .where(or_(s.status == "active", s.status == "shadow"))
-    )
-    same = and_(f.rule_id == pairs.c.rule_id, f.scope == pairs.c.scope)
-    feeds = select(f.id, f.rule_id, f.scope).join(pairs, same).where(_awake(now))
+    subscribed, fed = _WISHES[connection.dialect.name]
+    if connection.dialect.name == "sqlite":
+        given = {"pairs": json.dumps(asked)}
+    else:
+        given = dict(zip(("rules", "scopes"), map(array, zip(*asked, strict=True)), strict=True))
     return (
-        sorted(Wish(*row) for row in connection.execute(subscriptions)),
-        sorted(Wish(*row) for row in connection.execute(feeds)),
+        sorted(Wish(row[0], row[1], row[2], row[3], bool(row[4])) for row in connection.execute(subscribed, given)),
+        sorted(Wish(row[0], row[1], row[2]) for row in connection.execute(fed, {**given, "since": now - FEED_SLEEPS_AFTER})),
     )
 
 
