@@ -251,6 +251,23 @@ class Past:
         """Whether it says as much of a rule with these conditions as any longer history."""
         return bool(len(self._history.as_of)) and all(map(self._tells, conditions))
 
+    def tells(self, conditions: Sequence[Condition]) -> bool:
+        """As `enough`, of readings that lie at least a cadence apart, where no quiet time is longer than that.
+
+        Then no change was ever kept silent, and the side that counted before the last reading is all that matters.
+        """
+        history = self._history
+        return len(history.as_of) > 1 and all(each.quiet <= history.cadence and self._sided(each) for each in conditions)
+
+    def _sided(self, condition: Condition) -> bool:
+        before = self._history.values[:-1, self._history.metrics.index(condition.metric)]
+        if isinstance(condition, Move):
+            return int(np.isfinite(before).sum()) >= 2 * condition.window + 2
+        if condition.observations > 1:
+            return False
+        known = before[np.isfinite(before)]
+        return bool(((known >= condition.upper) | (known <= condition.lower)).any())
+
     def _tells(self, condition: Condition) -> bool:
         head, highest, lowest = self._head(condition.quiet)
         column = self._history.metrics.index(condition.metric)

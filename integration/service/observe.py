@@ -15,9 +15,10 @@ from integration.domain.catalogue import Batch, Source, SubjectRow
 from integration.domain.errors import BudgetSpent, UpstreamError
 from integration.domain.retry import DAY, MINUTE
 from integration.service.deriving import Changed, derive, wanted
+from integration.service.newest import New
 from integration.service.noticing import baseline
 from integration.service.selecting import EVERYTHING, Selection
-from integration.service.tick import New, evaluate
+from integration.service.tick import evaluate
 from integration.service.trusting import expected, judge, reached, size
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, polls, readings, subjects

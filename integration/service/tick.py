@@ -8,37 +8,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import Bools, Source
-from integration.domain.delta import COUNTED
-from integration.domain.history import Epoch, Ints, Log, epochs
-from integration.domain.screen import Move, Pairs, Past, Recent
+from integration.domain.catalogue import Source
+from integration.domain.delta import COUNTED, MAX_COOLDOWN
+from integration.domain.history import Epoch, Log, epochs
+from integration.domain.screen import Move, Pairs, Past
 from integration.service.asked import Asked, Circle
 from integration.service.audience import Audience
 from integration.service.crowd import Crowd
 from integration.service.evaluate import ActiveRule, Catalogue, Found, Shelf, identified, store_events
+from integration.service.newest import New, Newest, look
 from integration.store.queries import readings
 
 #: Subjects whose histories are looked at together.
 AT_ONCE = 500
-#: Readings beyond what the screen needs at least, for those that are null.
-SPARE = 3
+#: How far back readings must lie a cadence apart for a short past to tell: as far as silent changes can count.
+EVEN = COUNTED + MAX_COOLDOWN
 #: Observations before the silent changes that could count, in which most subjects have taken a side.
 HEAD = 12
-
-
-@dataclass(frozen=True, slots=True)
-class New:
-    """What a poll brought of a source: subjects with new live readings, their oldest new as_of, when they became known (ms)."""
-
-    source: Source
-    names: Sequence[str]
-    oldest: int
-    now: int
 
 
 def evaluate(connection: Connection, catalogue: Catalogue, asked: Asked, new: New, *, due: int) -> tuple[int, int]:
@@ -52,9 +42,9 @@ def evaluate(connection: Connection, catalogue: Catalogue, asked: Asked, new: Ne
         circle = asked.circle(new.source.key)
         if circle is None or not new.names:
             return 0, 0
-        crowd = Crowd(connection, new.names)
-        screened, others = screen(circle, crowd, look(connection, new, circle.depth))
-        found = detect(connection, catalogue, new, named(circle, crowd, screened), named(circle, crowd, others))
+        crowd, newest = Crowd(connection, new.names), look(connection, new, circle.depth)
+        screened, others = screen(circle, crowd, newest)
+        found = detect(connection, catalogue, newest, named(circle, crowd, screened), named(circle, crowd, others))
         audience = Audience(connection, asked, found, new.now)
     numbered = store_events(connection, catalogue, identified(filter(audience.wants, found)), now=new.now)
     return len(numbered), audience.tell(connection, numbered, new.now, due)
@@ -77,75 +67,29 @@ def named(circle: Circle, crowd: Crowd, pairs: Pairs) -> dict[str, list[ActiveRu
     return {subject: list(each.values()) for subject, each in found.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Newest:
-    """The newest readings of a poll's subjects.
-
-    `plain`: one reading is new, it is the newest, and none before it came late or was restated. `unclear`: it takes a
-    longer look to say what is new. Where neither, only something older came, which fires nothing by itself. `irregular`: a
-    reading came late or restates one.
-    """
-
-    recent: Recent
-    plain: Bools
-    unclear: Bools
-    irregular: Bools
-
-
-def look(connection: Connection, new: New, depth: int) -> Newest:
-    """The newest readings of the subjects, so many before the newest as the screen looks at and some to spare."""
-    source, count = new.source, len(new.names)
-    reach = depth + 1 + SPARE
-    rows = readings.recent(connection, source.key, since=new.oldest - reach * source.cadence, subjects=new.names)
-    place = {name: at for at, name in enumerate(new.names)}
-    whose = np.fromiter((place[row[0]] for row in rows), dtype=np.int64, count=len(rows))
-    as_of, version, known = (np.fromiter((row[at] for row in rows), dtype=np.int64, count=len(rows)) for at in (1, 2, 3))
-    values = np.frombuffer(b"".join(row[4] for row in rows), dtype=np.float64).reshape(len(rows), len(source.metrics))
-    same, more = whose[1:] == whose[:-1], len(rows) > 0
-    ends, last = np.append(~same, [True] * more), np.append(~same | (as_of[1:] != as_of[:-1]), [True] * more)
-    newest_as_of = np.zeros(count, dtype=np.int64)
-    newest_as_of[whose[ends]] = as_of[ends]
-    older, fresh = as_of < newest_as_of[whose], known == new.now
-
-    def any_of(rows_: Bools) -> Bools:
-        return np.bincount(whose[rows_], minlength=count) > 0
-
-    amiss = any_of((version > 0) & older) | any_of(np.append([False] * more, same & (known[1:] < known[:-1])))
-    several, current = np.bincount(whose[fresh], minlength=count) > 1, any_of(ends & fresh)
-    unclear = several | (current & amiss)
-    plain = current & ~unclear
-    times, grid = np.full((count, reach), -1, dtype=np.int64), np.full((count, reach, len(source.metrics)), np.nan)
-    kept = np.flatnonzero(last)
-    backwards = _from_end(whose[kept])
-    fits = (backwards < reach) & plain[whose[kept]]
-    picked, column = kept[fits], reach - 1 - backwards[fits]
-    times[whose[picked], column], grid[whose[picked], column] = as_of[picked], values[picked]
-    recent = Recent(times, tuple(metric.name for metric in source.metrics), grid, source.cadence)
-    return Newest(recent, plain, unclear, any_of(fresh & ((version > 0) | older)))
-
-
-def _from_end(whose: Ints) -> Ints:
-    """How many rows of the same subject follow each row; rows of one subject stand together."""
-    if not len(whose):
-        return np.empty(0, dtype=np.int64)
-    ends = np.append(whose[1:] != whose[:-1], True)
-    number = np.cumsum(ends) - ends
-    following: Ints = np.flatnonzero(ends)[number] - np.arange(len(whose))
-    return following
-
-
 def detect(
     connection: Connection,
     catalogue: Catalogue,
-    new: New,
+    newest: Newest,
     screened: Mapping[str, Sequence[ActiveRule]],
     others: Mapping[str, Sequence[ActiveRule]],
 ) -> list[Found]:
-    """What came true at the new readings. A short past is enough for most of what the screen proposes."""
-    found: list[Found] = []
+    """What came true at the new readings, over as much of the past as tells: of most of what the screen proposes, a little."""
+    new, found = newest.new, list[Found]()
     rest: dict[str, list[ActiveRule]] = {subject: list(each) for subject, each in others.items()}
-    reach = max((_reach(rule, new.source) for each in screened.values() for rule in each), default=0)
-    for log, alike in _logs(connection, catalogue, screened, new.oldest - reach):
+    longer: dict[str, list[ActiveRule]] = defaultdict(list)
+    even = readings.evenly(connection, new.source.key, new.source.cadence, new.oldest - EVEN, sorted(screened))
+    for subject, alike in screened.items():
+        log = newest.log(subject) if subject in even else None
+        stretches = [] if log is None else list(epochs(log))
+        past = Past(stretches[-1].history) if stretches else None
+        for rule in alike:
+            if log is not None and past is not None and len(rule.inputs) == 1 and past.tells(rule.conditions):
+                found += _told(rule, log, stretches, new.now)
+            else:
+                longer[subject].append(rule)
+    reach = max((_reach(rule, new.source) for each in longer.values() for rule in each), default=0)
+    for log, alike in _logs(connection, catalogue, longer, new.oldest - reach):
         stretches = list(epochs(log))
         past = Past(stretches[-1].history)
         for rule in alike:

@@ -38,7 +38,8 @@ from integration.service.asked import Asked
 from integration.service.audience import Audience
 from integration.service.crowd import Crowd
 from integration.service.evaluate import Catalogue, Found, Shelf, identified, store_events
-from integration.service.tick import New, detect, evaluate, look, named, screen
+from integration.service.newest import New, Newest, look
+from integration.service.tick import detect, evaluate, named, screen
 from integration.store import migrate
 from integration.store.database import Database
 from integration.store.queries import events, readings, revisions, subjects
@@ -218,7 +219,7 @@ class Bench:
             readings.add(connection, self._rows(self.values, DAYS))
         return New(WIDE, self.names, FIRST + DAYS * DAY, FIRST + DAYS * DAY + 1)
 
-    def screened(self, connection: Connection, new: New) -> tuple[Any, Any, Crowd]:
+    def screened(self, connection: Connection, new: New) -> tuple[Any, Any, Crowd, Newest]:
         """The screen alone, its arrays decoded and its rules at hand: the best of five."""
         self.asked.refresh(connection)
         circle = self.asked.circle("wide")
@@ -232,15 +233,15 @@ class Bench:
             found = screen(circle, crowd, newest)
             best = min(best, (time.perf_counter() - began) * 1000)
         self.took["screen_ms"] = best
-        return circle, found, crowd
+        return circle, found, crowd, newest
 
     def tick(self, new: New) -> set[tuple[str, str, int, str]]:
         """Every step of `evaluate`, in its order, timed; the firings."""
         with self.database.write() as connection:
             events.lock(connection)
-            circle, (proposed, others), crowd = self.screened(connection, new)
+            circle, (proposed, others), crowd, newest = self.screened(connection, new)
             with self.timed("detect_ms"):
-                found = detect(connection, self.catalogue, new, named(circle, crowd, proposed), named(circle, crowd, others))
+                found = detect(connection, self.catalogue, newest, named(circle, crowd, proposed), named(circle, crowd, others))
             with self.timed("fanout_ms"):
                 audience = Audience(connection, self.asked, found, new.now)
                 wanted = [one for one in found if audience.wants(one)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from integration.domain.catalogue import Trigger
 from integration.domain.history import History
+from integration.domain.retry import HOUR
 from integration.domain.screen import Condition, Move, Pairs, Past, Recent, Screen, Watch
 from integration.triggers import load
 from tests.triggers.logs import DAY, cut, plain
@@ -69,6 +71,24 @@ def test_a_history_that_is_enough_fires_as_a_longer_one(trigger: Trigger, data: 
         if Past(shorter).enough(conditions):
             last = int(history.as_of[-1])
             assert [f for f in plain(trigger.scan(shorter, options)) if f[0] == last] == [f for f in whole if f[0] == last]
+
+
+@EVERY
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_of_even_readings_a_few_tell_where_quiet_times_are_no_longer(trigger: Trigger, data: st.DataObject) -> None:
+    options, history = data.draw(rules_with_history(trigger, max_size=40))
+    options = {**options, "cooldown_hours": min(options["cooldown_hours"], history.cadence / HOUR)}
+    assert trigger.watch is not None
+    conditions, steps = trigger.watch(options), data.draw(st.sampled_from([[1], [1, 1, 1, 2, 3, 4]]))
+    gaps = [data.draw(st.sampled_from(steps)) for _ in history.as_of]
+    even = replace(history, as_of=np.cumsum(np.array(gaps, dtype=np.int64)) * history.cadence)
+    whole = plain(trigger.scan(even, options))
+    for count in range(1, 7):
+        few = cut(even, max(0, len(even.as_of) - count))
+        if conditions and Past(few).tells(conditions):
+            last = int(even.as_of[-1])
+            assert [f for f in plain(trigger.scan(few, options)) if f[0] == last] == [f for f in whole if f[0] == last]
 
 
 def days(*values: float | None) -> Recent:

@@ -23,7 +23,8 @@ from integration.domain.scope import Scope
 from integration.service import subscribe
 from integration.service.asked import Asked
 from integration.service.evaluate import Catalogue, Found, Shelf, active
-from integration.service.tick import New, evaluate
+from integration.service.newest import New
+from integration.service.tick import evaluate
 from integration.store.database import Database
 from integration.store.queries import accounts, events, readings, rules, subjects, subscriptions
 from integration.store.tables import event

@@ -18,8 +18,9 @@ from integration.config import load
 from integration.domain.catalogue import Batch, SubjectRow
 from integration.domain.retry import DAY
 from integration.service import accounts
+from integration.service.newest import New
 from integration.service.observe import store_batch
-from integration.service.tick import New, evaluate
+from integration.service.tick import evaluate
 from integration.service.wiring import Gradewire
 from integration.store.database import Database
 from integration.store.queries import events, subjects

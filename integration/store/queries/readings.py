@@ -179,10 +179,18 @@ def provenance(connection: Connection, source: str, times: Iterable[int]) -> dic
     return found
 
 
-def recent(connection: Connection, source: str, *, since: int, subjects: Sequence[str]) -> Sequence[Any]:
-    """Rows of (subject, as_of, version, known_at, values) since an as_of, in that order; without what was filled in later."""
+def evenly(connection: Connection, source: str, cadence: int, since: int, subjects: Sequence[str]) -> set[str]:
+    """Those of whom any two readings since an as_of lie at least a cadence (ms) apart: all at the same time within it."""
     c = reading.c
-    query = select(c.subject, c.as_of, c.version, c.known_at, c["values"])
+    offset = c.as_of % cadence
+    query = select(c.subject).where(c.source == source, c.subject.in_(subjects), c.as_of >= since).group_by(c.subject)
+    return set(connection.scalars(query.having(func.min(offset) == func.max(offset))))
+
+
+def recent(connection: Connection, source: str, *, since: int, subjects: Sequence[str]) -> Sequence[Any]:
+    """Rows of (subject, as_of, version, known_at, values, text) since an as_of, in that order, without what was filled in."""
+    c = reading.c
+    query = select(c.subject, c.as_of, c.version, c.known_at, c["values"], c.text)
     query = query.where(c.source == source, c.subject.in_(subjects), c.as_of >= since, c.origin != "reconstructed")
     return connection.execute(query.order_by(c.subject, c.as_of, c.version)).all()
 
