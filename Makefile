@@ -29,6 +29,8 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.benchmarks.delivery --json
 	$(BIN)/python -m tests.benchmarks.pages
 	$(BIN)/python -m tests.benchmarks.scan
+	$(BIN)/python -m tests.benchmarks.backtest --json
+	$(BIN)/python -m tests.benchmarks.tick --json
 
 # The lock file is made again from pyproject.toml.
 lock: $(VENV)/.ready-dev

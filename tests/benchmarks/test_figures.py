@@ -50,3 +50,10 @@ def test_the_backtest_benchmark_ends_with_its_figures() -> None:
     found = last_line("tests.benchmarks.backtest", "--json", "--rounds=1", "--tokens=20")
     assert set(found) == {"one_token_ms", "one_token_hourly_ms", "thousand_tokens_s"}
     assert all(isinstance(figure, float) and figure > 0 for figure in found.values())
+
+
+def test_the_tick_benchmark_finds_what_the_plain_loop_finds_and_ends_with_its_figures() -> None:
+    found = last_line("tests.benchmarks.tick", "--json", "--scale=0.02")
+    steps = {"screen_ms", "detect_ms", "fanout_ms", "write_ms", "total_ms", "screen_ms_100k_subs", "memory_mb"}
+    assert steps | {"ratio_to_plain_loop"} <= set(found)
+    assert found["firings"]
