@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import MARKET, Source, SubjectRow, Trigger, split_source, told_by
 from integration.domain.history import Epoch, Log, Told, join, max_gap
 from integration.domain.ids import event_id
-from integration.domain.scope import Facts, Scope
+from integration.domain.scope import Facts
 from integration.domain.screen import Condition
 from integration.service.compose import Snapshot, compose, snapshots, snapshots_then
 from integration.store.queries import events, readings, subjects
@@ -86,12 +86,6 @@ def polled(catalogue: Catalogue, name: str) -> tuple[str, ...]:
     if how is None:
         return (key,)
     return tuple(dict.fromkeys(base for each in how.inputs for base in polled(catalogue, each.source)))
-
-
-def needed(catalogue: Catalogue, rule: ActiveRule, scope: Scope) -> tuple[str, ...]:
-    """The sources that must be polled for a rule within a scope: the rule's own, and ranks where the scope goes by them."""
-    own = [key for name in rule.inputs for key in polled(catalogue, name)]
-    return tuple(dict.fromkeys((*own, *((RANKS,) if scope.kind == "top" else ()))))
 
 
 class Shelf:

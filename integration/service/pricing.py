@@ -145,10 +145,11 @@ def events_a_year(gradewire: Gradewire, connection: Connection, rule: ActiveRule
     is too little to say."""
     source, now = rule.source(gradewire.catalogue), gradewire.clock.at(gradewire.now())
     names = _subjects(connection, source, scope)
-    picked = names[:: -(-len(names) // MOST_SUBJECTS)] if names else []
+    most = min(MOST_SUBJECTS, max(1, MOST_READINGS * source.cadence // (2 * FEWEST)))
+    picked = names[:: -(-len(names) // most)] if names else []
     if not picked:
         return None
-    start = now - min(max(MOST_READINGS // len(picked) * source.cadence, 2 * FEWEST), YEAR)
+    start = now - min(MOST_READINGS // len(picked) * source.cadence, YEAR)
     fired, covered = 0, 0
     for log in logs(connection, gradewire.catalogue, rule.inputs, since=start - rule.lookback(source), names=picked):
         first = max(start, int(log.as_of.min()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,8 +13,7 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import MARKET, Source
 from integration.domain.retry import DAY
 from integration.store.queries import overview, polls, subjects
-from integration.tokenmetrics.asks import PAGE_SIZE, asks
-from integration.tokenmetrics.client import MOST_PAGES
+from integration.tokenmetrics.asks import asks, pages
 
 ALL, NAMED = "all", "named"
 
@@ -64,14 +64,15 @@ def calls_a_look(source: Source, selection: Selection, everyone: int, interval: 
     stored, and for that one again.
     """
     if not source.ranged:
-        return sum(_pages(source, portion) for portion in _portions(source, selection, everyone, None))
+        return sum(pages(source, portion) for portion in _portions(source, selection, everyone, None))
     between = max(interval, source.cadence)
-    times: Sequence[int] = (1 + between // source.cadence, 1 - -between // source.cadence)  # by turns, at one and a half
-    days = 1 - -between // DAY
+    # at one and a half of the cadence there are one and two new rows by turns
+    times: Sequence[int] = (1 + between // source.cadence, 1 + math.ceil(between / source.cadence))
+    days = 1 + math.ceil(between / DAY)
     if source.cadence < DAY:
         times, days = range(1, DAY // source.cadence + 1), 1  # just after midnight a day has one row, at noon twelve
     portions = _portions(source, selection, everyone, days)
-    return fmean(sum(_pages(source, portion * rows) for portion in portions) for rows in times)
+    return fmean(sum(pages(source, portion * rows) for portion in portions) for rows in times)
 
 
 def _portions(source: Source, selection: Selection, everyone: int, days: int | None) -> list[int]:
@@ -79,8 +80,3 @@ def _portions(source: Source, selection: Selection, everyone: int, days: int | N
     first = date(2000, 1, 1)
     dates = (None, None) if days is None else (first, first + timedelta(days - 1))
     return [ask.ids.count(",") + 1 if ask.ids else everyone for ask in asks(source, selection.ids, *dates)]
-
-
-def _pages(source: Source, rows: int) -> int:
-    """The calls that so many rows take: a last page that is full is followed by an empty one."""
-    return min(source.max_pages or MOST_PAGES, rows // PAGE_SIZE + 1) if source.page_param else 1

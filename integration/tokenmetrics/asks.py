@@ -59,14 +59,19 @@ def _windows(start: date, end: date) -> list[tuple[date | None, date | None]]:
 def calls(source: Source, ids: Sequence[int] | None, start: date, end: date, everyone: int) -> int:
     """How many calls fetching these days takes at most: the pages of each portion, where every subject has every reading.
 
-    `everyone` is how many subjects there are where no ids are named. A last page that is full is followed by an empty one.
+    `everyone` is how many subjects there are where no ids are named.
     """
-    a_day, most, total = max(1, DAY // source.cadence), source.max_pages or 1_000_000, 0
+    a_day, total = max(1, DAY // source.cadence), 0
     for ask in asks(source, ids, start, end):
         days = (ask.end - ask.start).days + 1 if ask.start and ask.end else 1
         rows = (ask.ids.count(",") + 1 if ask.ids else everyone) * days * a_day
-        total += min(most, rows // PAGE_SIZE + 1) if source.page_param else 1
+        total += pages(source, rows)
     return total
+
+
+def pages(source: Source, rows: int) -> int:
+    """The calls that reading so many rows takes: a last page that is full is followed by an empty one."""
+    return min(source.max_pages or rows + 1, rows // PAGE_SIZE + 1) if source.page_param else 1
 
 
 def parameters(source: Source, ask: Ask, page: int, version: Version) -> dict[str, str]:

@@ -14,9 +14,10 @@ from integration.service.agenda import agenda
 from integration.store.database import Database
 from integration.store.queries import budget
 from integration.store.tables import notice
+from tests.service.living import live
 from tests.service.script import START, Script, script
-from tests.service.test_scheduling import GRADES, SHARPE, live
 
+GRADES, SHARPE = "trader_grades", "quantmetrics"
 #: Budget months of 30 days begin at multiples of that: the day of the calendar on which one does, and how long it lasts.
 MONTH = 30 * DAY
 

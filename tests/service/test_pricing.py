@@ -18,8 +18,8 @@ from integration.service.pricing import Calls, Cost
 from integration.service.wanting import wanted
 from integration.store.database import Database
 from tests.market import asked, quiet, town
+from tests.service.living import live
 from tests.service.script import Script, script
-from tests.service.test_scheduling import live
 
 NAMES = [SubjectRow(f"token:{n}", "token", f"Token {n}", f"T{n}", market_rank=n) for n in (*range(1, 9), 3375)]
 
@@ -127,7 +127,7 @@ def test_a_source_that_the_plan_has_not_is_refused_naming_the_option_and_what_wo
         lambda: feeds.read(here.gradewire, here.account, "sharpe_threshold", options, {}, feeds.Window()),
         lambda: here.subscribed("sharpe_threshold", **options),
     ):
-        with pytest.raises(InvalidInput, match="Quant metrics: from the Advanced plan .*another window: 30d, 90d, 365d") as error:
+        with pytest.raises(InvalidInput, match=r"from the Advanced plan .*another window: 30d, 90d, 365d") as error:
             refused()
         assert error.value.field == "window"
     here.subscribed("sharpe_threshold", window="90d")

@@ -14,12 +14,12 @@ from integration.domain.catalogue import SubjectRow
 from integration.domain.errors import UpstreamError
 from integration.domain.retry import DAY, HOUR, MINUTE
 from integration.service import noticing, scheduling
-from integration.service.agenda import Agenda, agenda
 from integration.service.observe import observe
 from integration.service.selecting import NAMED, Selection
 from integration.store.database import Database
-from integration.store.tables import budget, notice, poll
-from tests.market import Here, Town, town
+from integration.store.tables import notice, poll
+from tests.market import town
+from tests.service.living import live
 from tests.service.script import START, Script, script
 
 SHARPE, GRADES = "quantmetrics", "trader_grades"
@@ -34,26 +34,7 @@ def here(sqlite_database: Database, tmp_path: Path) -> Iterator[Script]:
         yield made
 
 
-def next_due(plan: Agenda) -> int:
-    """The market time at which the next poll comes due."""
-    dues = [entry.watch.next(entry.interval) or 0 for entry in plan.entries if entry.interval is not None]
-    return min([*(due for due in dues if due > plan.now), plan.until])
-
-
-def live(here: Here, days: float, most: int = HOUR) -> None:
-    """Let the market go on, polling whatever comes due when it does; at least each `most` ms someone looks."""
-    clock = here.gradewire.clock
-    end = clock.at(here.wall()) + round(days * DAY)
-    while (now := clock.at(here.wall())) < end:
-        wait = min(next_due(agenda(here.gradewire)) - now, most, end - now)
-        if isinstance(here, Town):
-            here.pass_days(wait / DAY)
-        else:
-            here.wall.ms += wait  # type: ignore[attr-defined]
-        scheduling.run(here.gradewire)
-
-
-def looks(here: Here, source: str, status: str = "done") -> list[float]:
+def looks(here: Script, source: str, status: str = "done") -> list[float]:
     """When a source was polled, in days."""
     return [(row.slot - START) / DAY for row in here.rows(poll, poll.c.source == source, poll.c.status == status)]
 
@@ -253,38 +234,25 @@ def test_an_id_that_is_told_of_no_more_is_not_waited_for_for_ever(here: Script) 
 # -- the plan ---------------------------------------------------------------------------------------------------------
 
 
-def spent(here: Here) -> int:
-    return sum(row.used for row in here.rows(budget, budget.c.kind == "month"))
-
-
-def at_the_start_of_a_month(here: Here) -> None:
-    """Windows of the budget begin at multiples of their length."""
-    here.wall.ms += -here.wall.ms % (30 * DAY)  # type: ignore[attr-defined]
-
-
 @pytest.mark.parametrize("calls", [20, 45, 60, 90, 130, 250])
 def test_a_month_takes_no_more_than_the_plan_less_the_reserve_and_takes_it_evenly(
     sqlite_database: Database, tmp_path: Path, calls: int
 ) -> None:
-    wall_months = 30 * DAY
-    with town(sqlite_database, tmp_path, calls_per_month=calls, market_start=START) as market:
-        wait = -market.wall() % wall_months
-        market.wall.ms += wait  # type: ignore[attr-defined]
-        market.gradewire.settings = market.gradewire.settings.replace(market_anchor=market.wall())
-        del market.gradewire.__dict__["clock"]
+    with town(sqlite_database, tmp_path, calls_per_month=calls) as market:
+        begins = market.wall.ms + -market.wall.ms % (30 * DAY)  # type: ignore[attr-defined]
+        market.wall.ms = begins  # type: ignore[attr-defined]
+        market.gradewire.settings = market.gradewire.settings.replace(market_anchor=begins)
         for trigger in ("sharpe_threshold", "grade_changed"):
             market.subscribed(trigger)
-        allowed = calls - math.ceil(calls / 10)
+        allowed, freely = calls - math.ceil(calls / 10), 3 * 30 + 2 * 31
         scheduling.run(market.gradewire)
-        half = 0
-        for day in range(29):
-            live(market, 1, most=DAY)
-            if day == 14:
-                half = sum(market.calls.values())
+        live(market, 15, most=DAY)
+        half = sum(market.calls.values())
+        live(market, 14, most=DAY)
         total = sum(market.calls.values())
         assert total <= allowed
-        freely = 3 * 30 + 2 * 31
-        if freely > allowed and calls > 45:
+        if 45 < calls < freely:
             assert total >= 0.8 * allowed
             assert 0.35 <= half / total <= 0.65
-        assert market.rows(notice, notice.c.kind == "plan") if freely > allowed else not market.rows(notice)
+        told = market.rows(notice, notice.c.kind.in_((noticing.PLAN, noticing.DROPPED)))
+        assert bool(told) == (allowed < freely)

@@ -85,6 +85,33 @@ def test_a_destination_serves_many_subscriptions(ada: Asker, market: Market):
     assert ada.get("destinations").get_json() == ada.get("subscriptions").get_json() == []
 
 
+def test_a_preview_says_what_a_wish_costs_and_makes_nothing(ada: Asker, market: Market):
+    wish = {"trigger": "grade_changed", "options": {"points": "7"}, "scope": {"tokens": "Ethereum"}}
+    seen = ada.post("subscriptions/preview", wish)
+    assert seen.status_code == 200
+    told = seen.get_json()
+    assert (told["trigger"], told["options"]["points"], told["scope"]) == ("grade_changed", 7, {"kind": "tokens", "ids": [3306]})
+    cost = told["cost"]
+    assert (cost["calls_a_month"], cost["added_calls_a_month"], cost["plan_calls_a_month"]) == (31, 31, 5_000)
+    assert cost["data_age_days"] == 30
+    assert cost["text"].startswith(f"+31 calls a month ({cost['total_calls_a_month']:,} of 5,000), data 30 days old on this plan")
+    assert ada.get("subscriptions").get_json() == []
+    wrong = ada.post("subscriptions/preview", {**wish, "options": {"piont": 7}})
+    assert (wrong.status_code, wrong.get_json()["error"]["field"]) == (422, "piont")
+
+
+def test_what_the_plan_has_not_is_refused_where_it_is_chosen(ada: Asker, market: Market):
+    hook = ada.post("hooks", {"target_url": HOOK, "event": "index_ranking"})
+    assert (hook.status_code, hook.get_json()["error"]["field"]) == (422, "event")
+    assert "from the Advanced plan of Token Metrics on" in hook.get_json()["error"]["message"]
+    feed = ada.get("triggers/index_ranking")
+    assert (feed.status_code, feed.get_json()["error"]["field"]) == (422, "trigger")
+    found = {trigger["key"]: trigger for trigger in ada.get("triggers").get_json()}
+    assert found["index_ranking"]["available"] is False
+    assert "Advanced plan" in found["index_ranking"]["reason"]
+    assert found["grade_changed"]["available"] is True
+
+
 def test_pause_and_resume(ada: Asker, market: Market):
     destination = ada.post("destinations", {"channel": "email", "config": {"to": "ada@example.com"}}).get_json()["id"]
     wish = {"trigger": "grade_changed", "destination_id": destination}

@@ -13,6 +13,7 @@ from sqlalchemy import insert, update
 from integration.domain.catalogue import SubjectRow
 from integration.service import accounts, inbox
 from integration.service.wiring import Gradewire
+from integration.store.queries import notices
 from integration.store.tables import delivery, poll
 from integration.web import create_app, production
 from integration.wire.mailcatcher import CaughtMail
@@ -118,13 +119,15 @@ def test_it_shows_events_deliveries_polls_budget_and_inboxes(both: Gradewire, wa
         done = {"source": "trader_grades", "selection": "all", "slot": NOW, "started_at": NOW, "finished_at": NOW}
         connection.execute(insert(poll).values(**done, status="partial", rows=7, error="Only 7 rows came"))
     both.budget.take(wall())
+    with both.database.write() as connection:
+        notices.put(connection, "plan:1", "plan", wall(), "At this rate <the plan> would end")
     inbox.keep_mail(both, CaughtMail("m1", "gw@x", "ada@example.com", "A caught mail", "text", "<p>html</p>"))
     inbox.keep_hook(both, b'{"summary": "A caught webhook"}', {"webhook-id": "evt_caught"})
     page = app.test_client().get("/").get_data(as_text=True)
     for text in (
         "Sandbox data, not the market.", "Bitcoin&#39;s trader grade", "Grade Change", "HTTP 410 Gone", "2 tried, next 12:34:56",
         "HTTP 503", "partial", "Only 7 rows came", "<strong>1</strong> of 5,000 calls", "A caught mail", "A caught webhook",
-        "bad signature", "/v1/hooks",
+        "bad signature", "/v1/hooks", "At this rate &lt;the plan&gt; would end",
     ):  # fmt: skip
         assert text in page, text
     for state in ("pending", "retrying", "dead"):
