@@ -40,7 +40,9 @@ def poll_due(gradewire: Gradewire, only: Source | None = None) -> list[Observed]
             ended.append(observe(gradewire, entry.source, entry.selection, slot=slot, again=slot is None))
         except Exception as error:
             broken.append(error)
-        note_asked(gradewire, entry.source, entry.selection)
+        else:
+            if ended[-1].status != "waiting":
+                note_asked(gradewire, entry.source, entry.selection)
     if broken:
         raise broken[0]
     return ended
