@@ -6,6 +6,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import g
+from werkzeug.routing import BaseConverter
 
 from integration.service import destinations as ways_out
 from integration.service import overview, subscribe
@@ -65,9 +66,16 @@ def destination_routes(gradewire: Gradewire) -> APIBlueprint:
     return api
 
 
+class SubscriptionId(BaseConverter):
+    """An id in a path; a name of its own there is none, so that it answers to its own methods alone."""
+
+    regex = r"(?!preview$)[^/]+"
+
+
 def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     """Routes of subscriptions."""
     api = APIBlueprint("subscriptions", __name__, url_prefix="/v1/subscriptions", tag="Subscriptions")
+    api.record(lambda setup: setup.app.url_map.converters.update(subscription=SubscriptionId))
 
     @api.post("")
     @api.input(schemas.SubscriptionIn)
@@ -95,26 +103,26 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     def subscriptions() -> Any:
         return subscribe.list_subscriptions(gradewire, g.owner.account_id)
 
-    @api.get("/<subscription_id>")
+    @api.get("/<subscription:subscription_id>")
     @api.output(schemas.SubscriptionOut)
     @api.doc(summary="One subscription")
     def subscription(subscription_id: str) -> Any:
         return subscribe.get_subscription(gradewire, g.owner.account_id, subscription_id)
 
-    @api.delete("/<subscription_id>")
+    @api.delete("/<subscription:subscription_id>")
     @api.output({}, status_code=204)
     @api.doc(summary="End a subscription; also fine where it has ended already")
     def delete(subscription_id: str) -> Any:
         subscribe.delete_subscription(gradewire, g.owner.account_id, subscription_id)
         return "", 204
 
-    @api.post("/<subscription_id>/pause")
+    @api.post("/<subscription:subscription_id>/pause")
     @api.output(schemas.SubscriptionOut)
     @api.doc(summary="Stop telling; what happens meanwhile is not told later", responses=schemas.CONFLICT)
     def pause(subscription_id: str) -> Any:
         return subscribe.set_subscription(gradewire, g.owner.account_id, subscription_id, "paused")
 
-    @api.post("/<subscription_id>/resume")
+    @api.post("/<subscription:subscription_id>/resume")
     @api.output(schemas.SubscriptionOut)
     @api.doc(summary="Tell again, from the next event on; a shadow tells from then on", responses=schemas.CONFLICT)
     def resume(subscription_id: str) -> Any:

@@ -98,7 +98,7 @@ def test_every_route_is_documented_with_its_errors(spec: Any, app: APIFlask):
     documented = {(method.upper(), path) for path, operations in spec["paths"].items() for method in operations}
     hidden = {"/v1/triggers/{key}", "/v1/triggers/{key}/sample"}
     routes = {
-        (method, rule.rule.replace("<int:", "<").replace("<", "{").replace(">", "}"))
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule.startswith("/v1/")
