@@ -42,4 +42,5 @@ SOURCE = Source(
     rows=readings,
     ranged=True,
     ids_per_call=50,
+    plan="advanced",
 )

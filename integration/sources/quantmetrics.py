@@ -35,4 +35,5 @@ SOURCE = Source(
     ),
     rows=readings,
     ids_per_call=50,
+    plan="advanced",
 )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from integration.domain.errors import UpstreamError
 from integration.domain.retry import DAY
+from integration.sandbox.plans import PLANS
 from integration.sources import load
 from integration.sources.quantmetrics import SOURCE as QUANT
 from integration.sources.trader_grades import SOURCE as TRADER
@@ -101,3 +102,11 @@ def test_readings_are_unique_by_subject_and_date_and_are_the_last_rows(given_row
     day_0 = SLOT - 32 * DAY
     assert found == {(f"token:{token}", day_0 + day * DAY): grade for token, day, grade in given_rows}
     assert len(found) == len(batch.subjects)
+
+
+def test_a_source_names_the_smallest_plan_that_includes_its_endpoint() -> None:
+    """As the sandbox does, after the vendor's plans."""
+    for source in load().values():
+        if source.derivation is None:
+            open_to = [name for name, plan in PLANS.items() if source.path not in plan.locked]
+            assert source.plan == open_to[0], source.key

@@ -7,6 +7,7 @@ import pytest
 from integration import triggers
 from integration.domain.catalogue import SubjectRow
 from integration.domain.payload import iso
+from integration.service.wiring import Gradewire
 from integration.store.queries import events
 from integration.web import create_app
 from tests.web.conftest import NOW, Asker, Market, Wall, asker, small_market
@@ -61,7 +62,8 @@ def test_a_feed_that_did_not_change_is_not_sent_again(ada: Asker, market: Market
     assert (again.status_code, again.get_data()) == (304, b"")
 
 
-def test_a_sample_is_never_empty_and_marked_and_shaped_like_an_event(ada: Asker, market: Market):
+def test_a_sample_is_never_empty_and_marked_and_shaped_like_an_event(ada: Asker, market: Market, gradewire: Gradewire):
+    gradewire.settings = gradewire.settings.replace(plan="advanced")  # published ratios are not in the free plan
     for key, options in (("grade_changed", {}), ("sharpe_threshold", {"window": "published"})):
         sample = ada.get(f"triggers/{key}/sample").get_json()
         assert [event["is_sample"] for event in sample] == [True]
