@@ -194,6 +194,41 @@ def set_subscription(gradewire: Gradewire, account_id: str, identity: str, statu
     return shown
 
 
+def edit_subscription(
+    gradewire: Gradewire,
+    account_id: str,
+    identity: str,
+    options: Mapping[str, Any] | None = None,
+    scope: Mapping[str, Any] | None = None,
+) -> Shown:
+    """Point a subscription at another rule or scope, from the next event on; what is None stays as it is.
+
+    It keeps its id, and what it is owed. Raises Conflict where it has ended, or where there is one that wants just that.
+    """
+    with gradewire.database.read() as connection:
+        row = subscription_row(connection, account_id, identity)
+    rule = ask(gradewire, row.trigger, json.loads(row.options) if options is None else options)
+    check_available(gradewire, rule)
+    with gradewire.database.read() as connection:
+        wanted = Scope.parse(row.scope) if scope is None else scope_of(gradewire, connection, rule, scope)
+        price = cost(gradewire, connection, rule, wanted)
+    with gradewire.database.write() as connection:
+        accounts.lock(connection, account_id)
+        row = subscription_row(connection, account_id, identity)
+        if row.status == "ended":
+            raise Conflict("This subscription has ended; make a new one.")
+        same = subscriptions.same(connection, row.destination_id, rule.id, wanted.text)
+        if same not in (None, identity):
+            raise Conflict(f"The subscription {same} wants just that already; end one of the two.")
+        if same is None:
+            rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, gradewire.now())
+            subscriptions.point_elsewhere(connection, identity, rule.id, wanted.text, gradewire.now())
+            if row.corrections:
+                accompany(gradewire, connection, account_id, identity, rule, wanted)
+        shown = show_subscription(subscription_row(connection, account_id, identity))
+    return {**shown, "cost": price.shown()}
+
+
 def delete_subscription(gradewire: Gradewire, account_id: str, identity: str) -> None:
     """End a subscription. Not an error where it has ended already or never was."""
     with gradewire.database.write() as connection:

@@ -231,6 +231,15 @@ class SubscriptionIn(Schema):
     )
 
 
+class SubscriptionEdit(Schema):
+    """What a wish is changed to. What is left out stays as it is."""
+
+    options = _free(
+        "Options", "Of the trigger, all of them: what is left out of these has its default", load_default=None, allow_none=True
+    )
+    scope = _free("Scope", "Who is watched; empty means any", load_default=None, allow_none=True)
+
+
 class SubscriptionOut(Schema):
     """A wish."""
 

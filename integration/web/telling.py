@@ -109,6 +109,18 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     def subscription(subscription_id: str) -> Any:
         return subscribe.get_subscription(gradewire, g.owner.account_id, subscription_id)
 
+    @api.patch("/<subscription:subscription_id>")
+    @api.input(schemas.SubscriptionEdit)
+    @api.output(schemas.SubscriptionCreated)
+    @api.doc(
+        summary="Change its options or scope, from the next event on",
+        description="It keeps its id and what it is owed. A new rule's past is told to nobody.",
+        responses=schemas.CONFLICT,
+    )
+    def edit(subscription_id: str, json_data: dict[str, Any]) -> Any:
+        what = (json_data["options"], json_data["scope"])
+        return subscribe.edit_subscription(gradewire, g.owner.account_id, subscription_id, *what)
+
     @api.delete("/<subscription:subscription_id>")
     @api.output({}, status_code=204)
     @api.doc(summary="End a subscription; also fine where it has ended already")

@@ -196,3 +196,38 @@ def test_a_private_address_is_refused_unless_the_operator_allows_it(sqlite_datab
             with pytest.raises(InvalidInput) as raised:
                 hook(here, url)
             assert raised.value.field == "target_url"
+
+
+# -- edits -------------------------------------------------------------------------------------------------------------
+
+
+def test_rule_13_an_edit_points_at_another_rule_from_the_next_event_on(here: Script) -> None:
+    wish = here.subscribed("sharpe_threshold", level=1.0)
+    here.day(0, {1: 0.5})
+    here.day(1, {1: 1.2})
+    edited = subscribe.edit_subscription(here.gradewire, here.account, wish, asked("sharpe_threshold", {"level": 2.0}))
+    assert (edited["id"], edited["options"]["level"]) == (wish, 2)
+    assert [owner for owner, _ in here.owed()] == [wish]  # what it is owed stays, and the new rule's past is told to nobody
+    here.day(2, {1: 0.5})
+    here.day(3, {1: 1.5})
+    here.day(4, {1: 2.5})
+    told = [here.identity("sharpe_threshold", "token:1", day, level=level) for day, level in ((1, 1.0), (4, 2.0))]
+    assert here.owed() == [(wish, identity) for identity in told]
+
+
+def test_an_edit_keeps_what_is_left_out_and_its_corrections(here: Script) -> None:
+    place_ = place(here)
+    made = subscribe.create_subscription(here.gradewire, here.account, "grade_changed", {"points": 7}, {}, place_)
+    assert made["corrections"]
+    edited = subscribe.edit_subscription(here.gradewire, here.account, made["id"], scope={"top": 3})
+    assert (edited["options"], edited["scope"], edited["corrections"]) == (made["options"], {"kind": "top", "n": 3}, True)
+    statuses = sorted((row.origin.partition(":")[0], row.status) for row in here.rows(subscription))
+    assert statuses == [("api", "active"), ("corrections", "active"), ("corrections", "ended")]
+    other = subscribe.create_subscription(here.gradewire, here.account, "grade_changed", {"points": 9}, {}, place_)
+    with pytest.raises(Conflict, match="wants just that already"):
+        subscribe.edit_subscription(here.gradewire, here.account, other["id"], {"points": 7}, {"top": 3})
+    with pytest.raises(InvalidInput, match="points"):
+        subscribe.edit_subscription(here.gradewire, here.account, other["id"], {"points": "many"})
+    subscribe.delete_subscription(here.gradewire, here.account, other["id"])
+    with pytest.raises(Conflict, match="has ended"):
+        subscribe.edit_subscription(here.gradewire, here.account, other["id"], {"points": 3})

@@ -190,3 +190,16 @@ def test_what_is_anothers_is_as_if_it_were_not_there(ada: Asker, bob: Asker, mar
             assert bob.post(f"{kind}/{mine}/{verb}").status_code == 404
         assert ada.get(f"{kind}/{mine}").get_json()["status"] == "active"
     assert bob.post("subscriptions", wish).status_code == 404
+
+
+def test_a_subscription_is_edited_from_the_next_event_on(ada: Asker, bob: Asker, market: Market):
+    destination = ada.post("destinations", {"channel": "email", "config": {"to": "ada@example.com"}}).get_json()["id"]
+    made = ada.post("subscriptions", {"trigger": "grade_changed", "destination_id": destination}).get_json()
+    path = f"/v1/subscriptions/{made['id']}"
+    edited = ada.client.patch(path, json={"options": {"points": 7}, "scope": {"top": 3}}, headers={"X-Api-Key": ada.key})
+    assert edited.status_code == 200
+    told = edited.get_json()
+    assert (told["id"], told["options"]["points"], told["scope"]) == (made["id"], 7, {"kind": "top", "n": 3})
+    wrong = ada.client.patch(path, json={"options": {"piont": 7}}, headers={"X-Api-Key": ada.key})
+    assert (wrong.status_code, wrong.get_json()["error"]["field"]) == (422, "piont")
+    assert bob.client.patch(path, json={}, headers={"X-Api-Key": bob.key}).status_code == 404

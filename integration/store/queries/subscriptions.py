@@ -94,6 +94,15 @@ def change(connection: Connection, identity: str, **values: Any) -> None:
     connection.execute(update(subscription).where(own).values(**changed))
 
 
+def point_elsewhere(connection: Connection, identity: str, rule_id: str, scope: str, now: int) -> None:
+    """Let a subscription want another rule or scope from now on, without its companion, which wanted the old one."""
+    c, bumped = subscription.c, revisions.bump(connection)
+    end = {"status": "ended", "reason": "changed", "changed_at": now, "revision": bumped}
+    connection.execute(update(subscription).where(c.origin == companion_of(identity), c.status != "ended").values(**end))
+    fresh = {"rule_id": rule_id, "scope": scope, "corrections": 0, "changed_at": now, "revision": bumped}
+    connection.execute(update(subscription).where(c.id == identity).values(**fresh))
+
+
 def pending_dropped(connection: Connection, subscription_id: str) -> None:
     """Forget what is still owed to an ended subscription, and to its companion."""
     c = subscription.c
