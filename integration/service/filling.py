@@ -19,6 +19,8 @@ from integration.domain.errors import BudgetSpent
 from integration.domain.retry import DAY
 from integration.service.deriving import PAST, Changed, derive, needed_past, wanted
 from integration.service.evaluate import polled
+from integration.service.newest import New
+from integration.service.tick import evaluate
 from integration.service.wanting import wanted_subjects
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, past, readings
@@ -98,7 +100,7 @@ def _note(gradewire: Gradewire, source: Source, names: Sequence[str], since: int
 
 
 def _derive(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, since: int, until: int) -> None:
-    """Compute what follows from the past, a few subjects at a time: nothing of it is told."""
+    """Compute what follows from the past, a few subjects at a time. Only where it changes what was live is it evaluated."""
     with gradewire.database.read() as connection:
         want = wanted(gradewire.catalogue, gradewire.asked.sources(connection))
         stored = readings.settled(connection, source.key, since=since, until=until, subjects=subjects)
@@ -109,8 +111,10 @@ def _derive(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None
             now = max(gradewire.now(), readings.newest_known_at(connection) + 1)
             last = start + AT_ONCE >= len(names)
             changed = Changed(names[start : start + AT_ONCE], times)
-            for _ in derive(connection, gradewire.catalogue, source, changed, want=want, now=now, whole=last):
-                pass
+            derived = derive(connection, gradewire.catalogue, source, changed, want=want, now=now, whole=last)
+            for new in [New(*each, now) for each in derived]:
+                evaluate(connection, gradewire.catalogue, gradewire.asked, new, due=gradewire.now())
+    gradewire.wake()
 
 
 def fill_due(gradewire: Gradewire) -> int:

@@ -71,9 +71,10 @@ def look(connection: Connection, new: New, depth: int) -> Newest:
     values = np.frombuffer(b"".join(row[4] for row in rows), dtype=np.float64).reshape(len(rows), len(source.metrics))
     same, more = whose[1:] == whose[:-1], len(rows) > 0
     ends, last = np.append(~same, [True] * more), np.append(~same | (as_of[1:] != as_of[:-1]), [True] * more)
-    newest_as_of = np.zeros(count, dtype=np.int64)
+    newest_as_of, newest_before = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     newest_as_of[whose[ends]] = as_of[ends]
     older, fresh = as_of < newest_as_of[whose], known == new.now
+    np.maximum.at(newest_before, whose[~fresh], as_of[~fresh])
 
     def any_of(rows_: Bools) -> Bools:
         return np.bincount(whose[rows_], minlength=count) > 0
@@ -94,7 +95,7 @@ def look(connection: Connection, new: New, depth: int) -> Newest:
         if rows[row][5] is not None
     }
     recent = Recent(times, tuple(metric.name for metric in source.metrics), grid, source.cadence)
-    return Newest(new, recent, plain, unclear, any_of(fresh & ((version > 0) | older)), texts, place)
+    return Newest(new, recent, plain, unclear, any_of(fresh & ((version > 0) | (as_of < newest_before[whose]))), texts, place)
 
 
 def _from_end(whose: Ints) -> Ints:

@@ -23,7 +23,7 @@ from integration.domain.scope import Scope
 from integration.service import subscribe
 from integration.service.asked import Asked
 from integration.service.evaluate import Catalogue, Found, Shelf, active
-from integration.service.newest import New
+from integration.service.newest import New, look
 from integration.service.tick import evaluate
 from integration.store.database import Database
 from integration.store.queries import accounts, events, readings, rules, subjects, subscriptions
@@ -214,3 +214,44 @@ def test_many_changes_make_it_read_everything_again(here: Script) -> None:
     circle = here.gradewire.asked.circle(SHARPE)
     assert circle is not None
     assert len(circle.rules) < 7
+
+
+# -- what is new -----------------------------------------------------------------------------------------------------
+
+
+def said(name: str, day: float, known_at: int, version: int = 0) -> readings.Row:
+    values = np.full(len(SOURCES[SHARPE].metrics), 1.0).tobytes()
+    return readings.Row(SHARPE, name, round(day * DAY), version, known_at, "live", None, values, None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "plain_", "unclear", "irregular"),
+    [
+        ([said("token:1", 100, 1), said("token:1", 101, 2)], True, False, False),
+        ([said("token:1", 101, 2)], True, False, False),
+        (
+            [said("token:1", 100, 1), said("token:1", 101, 2), said("token:1", 102, 2)],
+            False,
+            True,
+            False,
+        ),  # days that were missed
+        ([said("token:1", 100, 1), said("token:1", 100, 2, 1)], True, False, True),
+        ([said("token:1", 100, 1), said("token:1", 99, 2)], False, False, True),  # late, which fires nothing by itself
+        (
+            [said("token:1", 99, 1), said("token:1", 100, 1), said("token:1", 99, 2, 1), said("token:1", 101, 2)],
+            False,
+            True,
+            True,
+        ),
+        ([said("token:1", 100, 1), said("token:1", 99.5, 1, 0), said("token:1", 101, 2)], True, False, False),
+    ],
+)
+def test_what_is_plainly_new_what_is_not_clear_and_what_came_late_or_restates(
+    sqlite_database: Database, rows: list[readings.Row], plain_: bool, unclear: bool, irregular: bool
+) -> None:
+    with sqlite_database.write() as connection:
+        readings.add(connection, rows)
+        oldest = min(row.as_of for row in rows if row.known_at == 2)
+        newest = look(connection, New(SOURCES[SHARPE], ["token:1"], oldest, 2), 1)
+    assert (newest.plain[0], newest.unclear[0], newest.irregular[0]) == (plain_, unclear, irregular)
+    assert (newest.log("token:1") is not None) == (plain_ and not irregular)
