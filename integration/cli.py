@@ -113,6 +113,8 @@ def sandbox(host: str, port: int, day: str, start: str, **given: Any) -> None:
         serve(settings, host, port)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from error
 
 
 @main.command()
@@ -135,7 +137,7 @@ def poll(source: str | None) -> None:
 
 
 @main.command()
-@click.argument("answer", required=False, type=int)
+@click.argument("answer", required=False, type=click.IntRange(1, 2**63 - 1))
 def spoilt(answer: int | None) -> None:
     """List upstream answers that could not be read, or show the start of one by its id."""
     from integration.store.queries import spoilt as queries
@@ -219,7 +221,8 @@ def show_triggers(key: str | None) -> None:
         raise InvalidInput(f"Unknown trigger {key!r}. There are: {', '.join(known)}.")
     rows = []
     for name, field in known[key].options().fields.items():
-        default = "" if field.load_default is None else field.load_default
+        default = field.load_default() if callable(field.load_default) else field.load_default
+        default = "" if default is None else default if isinstance(default, str) else json.dumps(default)
         rows.append({"option": name, "default": default, "help": field.metadata["description"]})
     console.print(f"[bold]{known[key].label}[/]: {known[key].description}")
     _table(["option", "default", "help"], rows)

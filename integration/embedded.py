@@ -167,7 +167,7 @@ def _leave_note(note: Path, settings: Settings) -> None:
     """Where a running Gradewire's parts are, for the other commands. Nothing in it is secret."""
     names = ["allow_private", "smtp_host", "smtp_port", "smtp_security", "plan", "calls_per_minute", "public_url"]
     if settings.sandbox:
-        names += ["tokenmetrics_url", "sandbox_key", "speed", "market_start", "market_anchor"]
+        names += ["tokenmetrics_url", "sandbox_key", "speed", "market_start", "market_anchor", "sandbox_tokens", "sandbox_replay"]
     note.write_text(json.dumps({name: settings[name] for name in names}), encoding="utf-8")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -198,6 +200,28 @@ def test_a_sandbox_day_that_cannot_be_read_is_explained(run: CliRunner) -> None:
     ended = invoke(run, "sandbox", "--day", "soon")
     assert ended.exit_code == 2
     assert "such as 5s" in ended.output
+
+
+def test_a_sandbox_on_a_taken_port_says_so(sandbox: RunningSandbox) -> None:
+    port = sandbox.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "integration.cli", "sandbox", "--port", port]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "Choose another --port" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_answer_that_no_number_can_be_is_refused(run: CliRunner) -> None:
+    ended = invoke(run, "spoilt", "9" * 20)
+    assert ended.exit_code == 2
+    assert "ANSWER" in ended.output
+
+
+def test_the_usual_rules_of_a_compound_trigger_are_shown(run: CliRunner) -> None:
+    for key in ("all_of", "data_corrected"):
+        told = invoke(run, "triggers", key).output
+        assert "function" not in told
+        assert "trigger" in told
 
 
 def test_every_command_explains_itself(run: CliRunner) -> None:

@@ -117,6 +117,14 @@ def test_feed_webhook_and_mail_tell_the_same_events_by_the_same_ids(running: Run
     assert all(re.fullmatch(r"evt_[a-z2-7]{26}", identity) for identity in eventually(agreed))
 
 
+def test_other_commands_use_its_market_and_database(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL", "TOKENMETRICS_API_KEY", "GRADEWIRE_SANDBOX_TOKENS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GRADEWIRE_DATA", str(running.data))
+    listed = CliRunner().invoke(main, ["keys", "list"])
+    assert (listed.exit_code, running.key[:12] in listed.output) == (0, True), listed.output
+
+
 def test_it_says_what_it_is_and_what_to_try(running: Running) -> None:
     assert "sandbox data" in running.told
     assert "curl" in running.told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError
@@ -96,7 +96,7 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
     if kind not in fits[about]:
         fit = " or ".join(k for k in fits[about] if k != "any") or "no scope"
         raise InvalidInput(f"{rule.trigger.label} is about each {about}: use {fit}.", field=kind)
-    _check_named(connection, rule)
+    _check_named(connection, gradewire.catalogue.triggers, rule.trigger, rule.options)
     scope = _scope(connection, kind, given.get(kind))
     for source in _by_token(gradewire, rule):
         if scope.kind != "tokens":
@@ -148,16 +148,32 @@ def _scope(connection: Connection, kind: str, value: Any) -> Scope:
     return Scope(kind, tuple(sorted({_subject_id(connection, one, name, kind) for name in named})))
 
 
-def _check_named(connection: Connection, rule: ActiveRule) -> None:
-    """Refuse options that name a category, exchange, token or index which is not known: they could never fire."""
-    for name, field in rule.trigger.options().fields.items():
-        value, kind = rule.options[name], field.metadata.get("list")
+def _check_named(
+    connection: Connection, triggers: Mapping[str, Trigger], trigger: Trigger, options: Mapping[str, Any], inside: str = ""
+) -> None:
+    """Refuse options that name a category, exchange, token or index which is not known: they could never fire.
+
+    Rules inside the options (conditions, what is corrected) are looked at as well.
+    """
+    for option, field in trigger.options().fields.items():
+        value, kind, name = options[option], field.metadata.get("list"), inside + option
         if value in (None, ""):
             continue
+        for place, rule in _rules_in(name, value):
+            _check_named(connection, triggers, triggers[rule["trigger"]], rule["options"], f"{place}.options.")
         if kind in ("categories", "exchanges"):
             _slug(connection, {"categories": "category", "exchanges": "exchange"}[kind], str(value), name)
         elif kind in ("tokens", "indices"):
             _subject_id(connection, {"tokens": "token", "indices": "index"}[kind], str(value), name)
+
+
+def _rules_in(name: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rules that an option's value holds, each with its place."""
+    if isinstance(value, Mapping) and "trigger" in value:
+        yield name, value
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            yield from _rules_in(f"{name}.{number}", entry)
 
 
 def _slug(connection: Connection, kind: str, slug: str, field: str) -> str:

@@ -123,6 +123,8 @@ def _period(gradewire: Gradewire, connection: Connection, rule: ActiveRule, ques
     today = _date(now)
     oldest = date.fromordinal(today.toordinal() - KEPT_DAYS)
     last = min(question.until or _newest(gradewire, connection, rule) or today, today)
+    if last < oldest:
+        raise InvalidInput(f"Readings are kept {KEPT_DAYS} days: end on {oldest} or later.", field="to")
     first = question.since or max(oldest, date.fromordinal(last.toordinal() - DEFAULT_DAYS + 1))
     if first < oldest:
         raise InvalidInput(f"Readings are kept {KEPT_DAYS} days: begin on {oldest} or later.", field="from")

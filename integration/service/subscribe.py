@@ -54,6 +54,8 @@ def create_subscription(
         identity, _ = wish(gradewire, connection, account_id, rule, wanted, destination.id, origin, shadow=shadow)
         if corrections or (corrections is None and destination.channel == "webhook"):
             accompany(gradewire, connection, account_id, identity, rule, wanted)
+        elif corrections is False and subscriptions.companion(connection, identity) is not None:
+            raise Conflict("This tells of corrections already; end it first to have it without them.")
         shown = show_subscription(subscriptions.subscription_of(connection, account_id, identity))
     return {**shown, "cost": price.shown()}
 

@@ -123,6 +123,8 @@ def decoded(value: Any) -> Any:
     try:
         if len(value) > LONGEST:
             raise ValueError("too long")
-        return json.loads(value)
+        read = json.loads(value)
+        json.dumps(read, ensure_ascii=False).encode()  # halves of surrogate pairs are no text
+        return read
     except (ValueError, RecursionError):
         raise ValidationError(f"This is no JSON text. Write a rule as {json.dumps(EXAMPLE)}.") from None

@@ -139,6 +139,18 @@ def test_more_tokens_than_may_be_watched_one_by_one_are_refused_rather_than_left
     ("trigger", "options", "field", "says"),
     [
         ("sector_breakout", {"category": "store-of-valu"}, "category", "Did you mean store-of-value?"),
+        (
+            "all_of",
+            {"conditions": [{"trigger": "grade_changed"}, {"trigger": "sector_breakout", "options": {"category": "nope"}}]},
+            "conditions.1.options.category",
+            "Unknown category 'nope'.",
+        ),
+        (
+            "data_corrected",
+            {"of": {"trigger": "sector_breakout", "options": {"category": "nope"}}},
+            "of.options.category",
+            "Unknown category 'nope'.",
+        ),
         ("index_performance", {"against": "index", "against_index": 77}, "against_index", "Unknown index '77'."),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from integration.domain.catalogue import SubjectRow
+from integration.domain.errors import Conflict
 from integration.service import destinations, hooks, subscribe
 from integration.service.observe import observe
 from integration.store.database import Database
@@ -86,6 +87,14 @@ def test_they_can_be_asked_for_later_and_by_mail(here: Script) -> None:
     assert (first["id"], first["corrections"], again["corrections"]) == (again["id"], False, True)
     told_then_restated(here)
     assert len(corrections(here)) == 1
+
+
+def test_what_is_told_corrections_already_cannot_be_wished_for_without(here: Script) -> None:
+    made = wish(here)
+    what = ("sharpe_threshold", asked("sharpe_threshold", {}), {}, made["destination_id"])
+    with pytest.raises(Conflict, match="end it first"):
+        subscribe.create_subscription(here.gradewire, here.account, *what, corrections=False)
+    assert subscribe.get_subscription(here.gradewire, here.account, made["id"])["corrections"]
 
 
 def test_they_share_the_fate_of_their_subscription_and_are_not_listed(here: Script) -> None:
