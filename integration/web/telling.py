@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import g
+from flask import g, request
 from werkzeug.routing import BaseConverter
 
+from integration.domain.errors import InvalidInput
 from integration.service import destinations as ways_out
 from integration.service import overview, subscribe
 from integration.service.wiring import Gradewire
@@ -118,6 +119,8 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
         responses=schemas.CONFLICT,
     )
     def edit(subscription_id: str, json_data: dict[str, Any]) -> Any:
+        if not request.get_data():
+            raise InvalidInput("Name options, scope or both: there is nothing to change.", field="options")
         what = (json_data["options"], json_data["scope"])
         return subscribe.edit_subscription(gradewire, g.owner.account_id, subscription_id, *what)
 

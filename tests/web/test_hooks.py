@@ -202,4 +202,6 @@ def test_a_subscription_is_edited_from_the_next_event_on(ada: Asker, bob: Asker,
     assert (told["id"], told["options"]["points"], told["scope"]) == (made["id"], 7, {"kind": "top", "n": 3})
     wrong = ada.client.patch(path, json={"options": {"piont": 7}}, headers={"X-Api-Key": ada.key})
     assert (wrong.status_code, wrong.get_json()["error"]["field"]) == (422, "piont")
+    nothing = ada.client.patch(path, headers={"X-Api-Key": ada.key})
+    assert (nothing.status_code, nothing.get_json()["error"]["field"]) == (422, "options")
     assert bob.client.patch(path, json={}, headers={"X-Api-Key": bob.key}).status_code == 404
