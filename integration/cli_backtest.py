@@ -94,7 +94,7 @@ def _events(console: Console, told: Mapping[str, Any]) -> None:
 
 
 def _returns(console: Console, returns: Mapping[str, Any]) -> None:
-    columns = {"after": str, "events": str, "mean": _percent, "above 0": _percent, "all days": _percent, "all above 0": _percent}
+    columns = {"after": str, "events": str, "mean": _percent, "above 0": _share, "all days": _percent, "all above 0": _share}
     rows = [
         (
             f"{each['days']} d" + (f", {each['direction']}" if each["direction"] else ""),
@@ -124,6 +124,10 @@ def _plain(value: float) -> str:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:+.1f} %"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"
 
 
 def _table(console: Console, columns: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> None:

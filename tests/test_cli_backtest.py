@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from integration.cli import main
 from integration.sandbox import RunningSandbox
@@ -90,3 +92,13 @@ def test_a_subscription_is_made_as_a_shadow(ready: CliRunner) -> None:
     invoke(ready, "keys", "create", "--account", EMAIL)
     to = ("--account", EMAIL, "--to", "email", "--set", f"to={EMAIL}")
     assert json.loads(invoke(ready, "subscribe", "grade_changed", *to, "--shadow").output)["status"] == "shadow"
+
+
+def test_a_share_of_days_has_no_sign_and_a_return_has_one() -> None:
+    from integration.cli_backtest import _returns
+
+    figures = {"events_count": 4, "events_mean": 0.026, "events_positive": 0.75, "base_mean": -0.001, "base_positive": 0.473}
+    console = Console(file=io.StringIO(), width=200, record=True)
+    _returns(console, {"horizons": [{"days": 7, "direction": "up", **figures}], "note": "Not advice."})
+    cells = [cell.strip() for line in console.export_text().splitlines() if "7 d" in line for cell in line.split("│")[1:-1]]
+    assert cells == ["7 d, up", "4", "+2.6 %", "75.0 %", "-0.1 %", "47.3 %"]
