@@ -20,7 +20,9 @@ from integration.store.queries.deliveries import DEAD, PENDING
 from integration.store.queries.outbox import Due, Outcome, Place, Story
 from integration.wire.http import TOTAL_MS
 
-BATCH = 500
+BATCH = 625
+#: A claim of so many rows shows that there is more.
+FULL = 500
 #: Longer than an attempt can take twice over, so that nobody else finds due what is still under way.
 LEASE_MS = 2 * TOTAL_MS + 10 * SECOND
 #: How often something that waits for its owner is looked at again; resuming makes it due at once.

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from integration.domain.catalogue import Channel
 from integration.domain.message import Mail, Message, Reply, Verdict
-from integration.service.claiming import BATCH, Batch, claim
+from integration.service.claiming import BATCH, FULL, Batch, claim
 from integration.service.sending import Sender
 from integration.service.settling import Chunk, Counts
 from integration.service.ways import Ways, build_ways, signature, ways_of
@@ -61,7 +61,7 @@ def drain(
             batch = claim(database, ways, now(), most)
             if batch.claimed == 0:
                 return
-            if first and batch.claimed == BATCH:
+            if first and batch.claimed >= FULL:
                 more()
             first = False
             left = None if left is None else left - batch.claimed

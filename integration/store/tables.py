@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -35,7 +36,8 @@ installation = Table("installation", metadata, Column("key", Text, primary_key=T
 # -- observing -------------------------------------------------------------------------------------------------------
 
 #: One attempt to read a source at one slot. Claimed by lease; status is running, done, partial or failed. `fresh` counts the
-#: readings that were new, `calls` the upstream calls it took, `newest` is the newest as_of it saw.
+#: readings that were new, `late` those older than what was evaluated already, `calls` the upstream calls it took; `newest` is
+#: the newest as_of it saw.
 poll = Table(
     "poll", metadata,
     Column("id", Serial, primary_key=True),
@@ -53,6 +55,7 @@ poll = Table(
     Column("fresh", Integer, nullable=False, server_default="0"),
     Column("calls", Integer, nullable=False, server_default="0"),
     Column("newest", BigInteger),
+    Column("late", Integer, nullable=False, server_default="0"),
     UniqueConstraint("source", "selection", "slot"),
 )  # fmt: skip
 
@@ -148,6 +151,25 @@ notice = Table(
     Index("ix_notice_at", "at"),
 )  # fmt: skip
 
+#: What the owner of an account is told beside the events: a destination that fails, a rule that flaps. Told once for each key, by
+#: e-mail too where `next_mail_at` says when; a mail that is out, or is not wanted, has none.
+owner_notice = Table(
+    "owner_notice", metadata,
+    Column("key", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), nullable=False),
+    Column("destination_id", Text),
+    Column("kind", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("mail_to", Text, nullable=False, server_default=""),
+    Column("mail_attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("next_mail_at", BigInteger),
+    Index("ix_owner_notice_account_id", "account_id", "at"),
+    Index("ix_owner_notice_mail", "next_mail_at", sqlite_where=text("next_mail_at IS NOT NULL"),
+          postgresql_where=text("next_mail_at IS NOT NULL")),
+)  # fmt: skip
+
 #: Counts changes to what is wanted, so that what is kept in memory of it can be seen to be old.
 revision = Table("revision", metadata, Column("name", Text, primary_key=True), Column("value", BigInteger, nullable=False))
 
@@ -192,7 +214,8 @@ rule = Table(
     UniqueConstraint("trigger", "semantics", "options"),
 )  # fmt: skip
 
-#: A rule came true. `payload` is the event's JSON, stored once and spliced into feeds and webhooks.
+#: A rule came true. `payload` is the event's JSON, stored once and spliced into feeds and webhooks; `poll_id` the poll that
+#: found it.
 event = Table(
     "event", metadata,
     Column("seq", Serial, primary_key=True, autoincrement=False),
@@ -204,6 +227,7 @@ event = Table(
     Column("known_at", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),
+    Column("poll_id", BigInteger),
     UniqueConstraint("rule_id", "subject", "as_of"),
     Index("ix_event_trigger_seq", "trigger", "seq"),
 )  # fmt: skip
@@ -235,7 +259,10 @@ feed_reader = Table(
 
 # -- telling ---------------------------------------------------------------------------------------------------------
 
-#: A way out. `config` is encrypted JSON; `hint` is what may be shown of it. Status: active, paused, disabled.
+#: A way out. `config` is encrypted JSON; `hint` is what may be shown of it. Status: active, paused, disabled, ended. `rate`
+#: (requests a second) and `concurrency` are the owner's own limits, NULL for the default. `next_send_at` is until when it is left
+#: alone; `opened` counts how often in a row its breaker opened. It has failed since `failing_since`, NULL after a success;
+#: `warned_at` is when its owner was told of that.
 destination = Table(
     "destination", metadata,
     Column("id", Text, primary_key=True),
@@ -250,10 +277,19 @@ destination = Table(
     Column("changed_at", BigInteger, nullable=False),
     Column("next_send_at", BigInteger, nullable=False, server_default="0"),
     Column("prepared", SmallInteger, nullable=False, server_default="0"),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("owner_email", Text, nullable=False, server_default=""),
+    Column("rate", Float),
+    Column("concurrency", SmallInteger),
+    Column("opened", SmallInteger, nullable=False, server_default="0"),
+    Column("failing_since", BigInteger),
+    Column("warned_at", BigInteger),
+    Column("disabled_at", BigInteger),
 )  # fmt: skip
 
 #: An account wants a rule's events, within a scope, at a destination. Status: active, paused, shadow (what it would have
-#: sent is only recorded), ended. `corrections`: also tell when data are corrected under an event that was told.
+#: sent is only recorded), ended. `corrections`: also tell when data are corrected under an event that was told. `manner`: each
+#: event by itself, or grouped into digests. `key_id` is the API key that made it.
 subscription = Table(
     "subscription", metadata,
     Column("id", Text, primary_key=True),
@@ -268,12 +304,15 @@ subscription = Table(
     Column("changed_at", BigInteger, nullable=False),
     Column("corrections", SmallInteger, nullable=False, server_default="0"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
+    Column("manner", Text, nullable=False, server_default="each"),
+    Column("key_id", Text),
     Index("ix_subscription_revision", "revision"),
     Index("ix_subscription_rule_id_scope", "rule_id", "scope"),
 )  # fmt: skip
 
-#: What is owed to one subscription. State: 0 pending, 1 delivered, 2 dead, 3 recorded only (shadow). Claimed by pushing
-#: next_attempt_at ahead.
+#: What is owed to one subscription. State: 0 pending, 1 delivered, 2 dead, 3 recorded only (shadow), 4 grouped (told with the
+#: delivery `lead_id`, whose fate it shares), 5 expired, 6 held (its destination is disabled). Claimed by pushing next_attempt_at
+#: ahead. The delivery that leads a digest names itself.
 delivery = Table(
     "delivery", metadata,
     Column("id", Serial, primary_key=True),
@@ -288,8 +327,17 @@ delivery = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("done_at", BigInteger),
     Column("reason", Text),
+    Column("lead_id", BigInteger),
     UniqueConstraint("subscription_id", "event_seq"),
-    Index("ix_delivery_due", "next_attempt_at", sqlite_where=text("state = 0"), postgresql_where=text("state = 0")),
+    *(
+        Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+        for name, columns, where in (
+            ("ix_delivery_fresh", ["next_attempt_at"], "state = 0 AND attempts = 0"),
+            ("ix_delivery_retry", ["next_attempt_at"], "state = 0 AND attempts > 0"),
+            ("ix_delivery_undone", ["destination_id", "id"], "state IN (2, 5, 6)"),
+            ("ix_delivery_lead_id", ["lead_id"], "lead_id IS NOT NULL"),
+        )
+    ),
     Index("ix_delivery_event_seq", "event_seq"),
 )  # fmt: skip
 
@@ -305,6 +353,43 @@ attempt = Table(
     Column("error", Text),
     Column("head", LargeBinary),
     Index("ix_attempt_delivery_id", "delivery_id"),
+)  # fmt: skip
+
+#: A wish to send again: what failed, what is held, or what is missing, since a time. Status: waiting, running, done, cancelled,
+#: failed. `counted` is how many there were to send when it was made, `done` how many are due again, `position` the last delivery
+#: or event looked at.
+replay = Table(
+    "replay", metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("destination_id", Text, nullable=False),
+    Column("subscription_id", Text),
+    Column("kind", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("error", Text),
+    Column("counted", Integer, nullable=False),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("position", BigInteger, nullable=False, server_default="0"),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+)  # fmt: skip
+
+#: A receiver of REST hooks that is to be told, by a DELETE of its address, that its subscription has ended. `target` is the
+#: encrypted address; one that is over has no `next_attempt_at`.
+farewell = Table(
+    "farewell", metadata,
+    Column("id", Serial, primary_key=True),
+    Column("subscription_id", Text, nullable=False),
+    Column("target", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("next_attempt_at", BigInteger),
+    Column("status", SmallInteger),
+    Column("error", Text),
+    Index("ix_farewell_next_attempt_at", "next_attempt_at"),
 )  # fmt: skip
 
 # -- trying out ------------------------------------------------------------------------------------------------------

@@ -11,10 +11,18 @@ from integration.store.queries._dialect import array, insert
 from integration.store.queries.subscriptions import companion_of
 from integration.store.tables import attempt, delivery, destination, event, subscription
 
-PENDING, DELIVERED, DEAD, SHADOW = 0, 1, 2, 3
+PENDING, DELIVERED, DEAD, SHADOW, GROUPED, EXPIRED, HELD = range(7)
 #: Spelled as the partial index spells it: with a parameter, PostgreSQL would not use that index.
 IS_PENDING = delivery.c.state == literal_column("0")
-STATES = {PENDING: "pending", DELIVERED: "delivered", DEAD: "dead", SHADOW: "shadow"}
+STATES = {
+    PENDING: "pending",
+    DELIVERED: "delivered",
+    DEAD: "dead",
+    SHADOW: "shadow",
+    GROUPED: "grouped",
+    EXPIRED: "expired",
+    HELD: "held",
+}
 
 _OWE_SQLITE = """
     INSERT INTO delivery (event_seq, subscription_id, destination_id, next_attempt_at, created_at) VALUES (?, ?, ?, ?, ?)
@@ -134,6 +142,10 @@ def counts(connection: Connection, account_id: str | None = None) -> dict[str, i
 
 def oldest_due(connection: Connection, now: int) -> int | None:
     """When the delivery that has waited longest became due (ms), None when nothing is due: where a standing worker shows."""
-    query = select(func.min(delivery.c.next_attempt_at)).where(IS_PENDING, delivery.c.next_attempt_at <= now)
-    found: int | None = connection.scalar(query)
-    return found
+    c = delivery.c
+    none: ColumnElement[int] = literal_column("0")
+    found = [
+        connection.scalar(select(func.min(c.next_attempt_at)).where(IS_PENDING, which, c.next_attempt_at <= now))
+        for which in (c.attempts == none, c.attempts > none)  # each as its index spells it
+    ]
+    return min((at for at in found if at is not None), default=None)

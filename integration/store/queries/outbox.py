@@ -25,6 +25,7 @@ class Due(NamedTuple):
     destination_id: str
     attempts: int
     ambiguous: int
+    lead_id: int | None
 
 
 class Outcome(NamedTuple):
@@ -75,16 +76,21 @@ class Story(NamedTuple):
 # On SQLite a statement is one step wherever it can be, for Python gives up its global lock at each step of a cursor and
 # has to win it back: with a row a step, that costs a busy process more than the rows themselves.
 
+#: First attempts and repeated ones are due apart, each by an index of its own.
+_FRESH, _RETRY = "attempts = 0", "attempts > 0"
 _DUE_SQLITE = """
-    SELECT json_group_array(json_array(id, event_seq, subscription_id, destination_id, attempts, ambiguous)) FROM (
-        SELECT * FROM delivery WHERE state = 0 AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?
+    SELECT json_group_array(json_array(id, event_seq, subscription_id, destination_id, attempts, ambiguous, lead_id)) FROM (
+        SELECT * FROM delivery WHERE state = 0 AND {which} AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?
     )"""
 _LEASE_SQLITE = "UPDATE delivery SET next_attempt_at = ?, lease = ? WHERE id IN (SELECT value FROM json_each(?))"
-_CLAIM_POSTGRESQL = text("""
+_CLAIM_POSTGRESQL = """
     UPDATE delivery SET next_attempt_at = :until, lease = :lease WHERE id = ANY(ARRAY(
-        SELECT id FROM delivery WHERE state = 0 AND next_attempt_at <= :now ORDER BY next_attempt_at LIMIT :most
+        SELECT id FROM delivery WHERE state = 0 AND {which} AND next_attempt_at <= :now ORDER BY next_attempt_at LIMIT :most
         FOR UPDATE SKIP LOCKED
-    )) RETURNING id, event_seq, subscription_id, destination_id, attempts, ambiguous""")
+    )) RETURNING id, event_seq, subscription_id, destination_id, attempts, ambiguous, lead_id"""
+_CLAIMS = {which: (_DUE_SQLITE.format(which=which), text(_CLAIM_POSTGRESQL.format(which=which))) for which in (_FRESH, _RETRY)}
+#: Of a claim, this share is kept for attempts that are repeated, and the rest for first ones: neither starves the other.
+RETRY_SHARE = 0.2
 
 
 def claim(connection: Connection, *, lease: str, now: int, until: int, most: int) -> list[Due]:
@@ -93,12 +99,15 @@ def claim(connection: Connection, *, lease: str, now: int, until: int, most: int
     A worker that dies gives them back by doing nothing. On SQLite the transaction has begun as a writer, so nobody can
     come between looking and taking.
     """
-    if connection.dialect.name == "sqlite":
-        due = _json(connection, _DUE_SQLITE, (now, most))
-        if due:
-            connection.exec_driver_sql(_LEASE_SQLITE, (until, lease, str([row[0] for row in due])))
-    else:
-        due = _rows(connection, _CLAIM_POSTGRESQL, {"until": until, "lease": lease, "now": now, "most": most})
+    due: list[Sequence[Any]] = []
+    for which, kept in ((_FRESH, int(most * RETRY_SHARE)), (_RETRY, 0)):
+        (sqlite, postgresql), number = _CLAIMS[which], most - kept - len(due)
+        if connection.dialect.name == "sqlite":
+            due += _json(connection, sqlite, (now, number))
+        else:
+            due += _rows(connection, postgresql, {"until": until, "lease": lease, "now": now, "most": number})
+    if due and connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_LEASE_SQLITE, (until, lease, str([row[0] for row in due])))
     return sorted(map(Due._make, due))
 
 
