@@ -75,12 +75,12 @@ def test_everything_due_is_delivered_once_over_many_claims(given: Given, receive
     names = [str(n) for n in range(7)]
     for name in names:
         given.receives(name, receiver.url(f"/{name}"))
-    ids = given.owes(*names, events=170)
-    assert given.drain().delivered == 7 * 170 > 2 * BATCH
+    ids = given.owes(*names, events=190)
+    assert given.drain().delivered == 7 * 190 > 2 * BATCH
     got = sorted((r.path, r.headers["webhook-id"]) for r in receiver.requests)
     assert got == sorted((f"/{name}", identity) for name in names for identity in ids)
-    assert given.state() == {"delivered": 1190}
-    assert len(given.attempts()) == 1190
+    assert given.state() == {"delivered": 1330}
+    assert len(given.attempts()) == 1330
 
 
 def test_what_is_not_due_yet_waits(one: Given, receiver: Receiver) -> None:
@@ -608,7 +608,7 @@ def test_an_account_sees_its_own_deliveries_newest_first(given: Given, receiver:
             "pending": 4,
             "delivered": 2,
         }
-        assert deliveries.counts(connection, "acc_other") == {"pending": 0, "delivered": 0, "dead": 0, "shadow": 0}
+        assert not any(deliveries.counts(connection, "acc_other").values())
         assert deliveries.oldest_due(connection, NOW) == NOW
         assert deliveries.oldest_due(connection, NOW - 1) is None
 
