@@ -13,6 +13,7 @@ from integration.domain.catalogue import Channel
 from integration.domain.errors import InvalidInput
 from integration.domain.message import Dead, HttpRequest, Limits, Message, Reply, Verdict
 from integration.domain.payload import described
+from integration.domain.retry import HOUR
 from integration.domain.signing import check_secret, new_secret
 
 _GONE = Dead("HTTP 410 Gone: the receiver wants no more.", "gone")
@@ -73,4 +74,6 @@ CHANNEL = Channel(
     verdict=verdict,
     hint=hint,
     limits=Limits(),
+    manners=("each", "grouped"),
+    stale_after=72 * HOUR,
 )

@@ -10,12 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from integration.domain.catalogue import Channel
+from integration.domain.digest import MOST, compose
 from integration.domain.message import Message
 from integration.domain.retry import MINUTE, SECOND
 from integration.service.ways import Target, Ways
 from integration.store.database import Database
-from integration.store.queries import outbox
+from integration.store.queries import digests, outbox
 from integration.store.queries.deliveries import DEAD, PENDING
 from integration.store.queries.outbox import Due, Outcome, Place, Story
 from integration.wire.http import TOTAL_MS
@@ -32,7 +35,7 @@ KEPT_TARGETS = 20_000
 
 @dataclass(slots=True)
 class Owed:
-    """A claimed delivery, ready to be sent until `until` (ms)."""
+    """A claimed delivery, ready to be sent until `until` (ms). `leads`: its message is a digest, which others share."""
 
     id: int
     lease: str
@@ -40,6 +43,7 @@ class Owed:
     attempts: int
     ambiguous: bool
     message: Message
+    leads: bool = False
 
     def becomes(self, state: int, at: int, *, attempts: int, ambiguous: bool = False, reason: str | None = None) -> Outcome:
         """Its outcome: `at` is when it was settled, or when it is due again."""
@@ -101,21 +105,76 @@ def claim(database: Database, ways: Ways, now: int, most: int = BATCH) -> Batch:
         sort = _Sorting(ways, lease, now)
         kept = sort.sort(due, silent, news)
         kept = sort.pace(kept, lambda target, next_at: outbox.take_turn(connection, target.id, now, next_at))
+        kept = _gathered(connection, kept, lease, now)
         outbox.settle(connection, sort.outcomes)
-        stories = outbox.stories(connection, list({row.event_seq for _, part in kept for row in part}))
+        digests.follow(connection, sort.leads)
+        rows = [row for _, part in kept for row in part]
+        stories = outbox.stories(connection, list({row.event_seq for row in rows if row.lead_id is None}))
+        told_as_one = digests.members(connection, [row.id for row in rows if row.lead_id is not None])
     ended = sum(outcome.state == DEAD for outcome in sort.outcomes)
     told = {seq: _told(ways, story) for seq, story in stories.items()}
-    ready = [(target, _messages(ways, part, told, lease, until)) for target, part in kept]
+    ready = [(target, _messages(ways, target, part, told, told_as_one, lease, until, now)) for target, part in kept]
     return Batch(len(due), ready, ended, len(sort.outcomes) - ended)
 
 
-def _messages(ways: Ways, rows: Sequence[Due], told: Mapping[int, Told], lease: str, until: int) -> list[Owed]:
+def _gathered(
+    connection: Connection, kept: Sequence[tuple[Target, list[Due]]], lease: str, now: int
+) -> list[tuple[Target, list[Due]]]:
+    """Notices that are too old to be told one by one, made digests: one for each subscription (rule 14)."""
+    found = []
+    for target, part in kept:
+        after = target.channel.stale_after
+        old = [row for row in part if after is not None and _is_old(row, now - after)]
+        if old and after is not None:
+            part = _one_each(connection, part, old, lease, now - after, now)
+        found.append((target, part))
+    return found
+
+
+def _is_old(row: Due, before: int) -> bool:
+    """Whether this is an old notice by itself, that nobody asked for again and that did not perhaps arrive already."""
+    return row.created_at < before and row.lead_id is None and not row.ambiguous and not row.wished
+
+
+def _one_each(connection: Connection, part: Sequence[Due], old: Sequence[Due], lease: str, before: int, now: int) -> list[Due]:
+    alone = outbox.by_themselves(connection, list({row.subscription_id for row in old}))
+    leads: dict[str, Due] = {}
+    for row in old:
+        if row.subscription_id not in alone:
+            leads.setdefault(row.subscription_id, row)
+    for subscription, row in leads.items():
+        digests.gather(connection, subscription, row.id, lease=lease, before=before, now=now, most=MOST)
+    gone = digests.grouped(connection, [row.id for row in old])
+    first = {row.id for row in leads.values()}
+    return [row._replace(lead_id=row.id) if row.id in first else row for row in part if row.id not in gone]
+
+
+def _messages(
+    ways: Ways,
+    target: Target,
+    rows: Sequence[Due],
+    told: Mapping[int, Told],
+    told_as_one: Mapping[int, list[str]],
+    lease: str,
+    until: int,
+    now: int,
+) -> list[Owed]:
     owed = []
     for row in rows:
-        story, body, event, url = told[row.event_seq]
-        message = Message(story.id, row.subscription_id, story.created_at, body, event, url, ways.sender)
-        owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message))
+        if row.lead_id is None:
+            story, body, event, url = told[row.event_seq]
+            message = Message(story.id, row.subscription_id, story.created_at, body, event, url, ways.sender)
+        else:
+            message = _digest(ways, target, row, told_as_one[row.id], now)
+        owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message, row.lead_id is not None))
     return owed
+
+
+def _digest(ways: Ways, target: Target, row: Due, payloads: Sequence[str], now: int) -> Message:
+    after = target.channel.stale_after
+    identity, body = compose(payloads, delayed=after is not None and row.created_at < now - after)
+    url = f"{ways.public_url}/deliveries/{row.id}" if ways.public_url else None
+    return Message(identity, row.subscription_id, row.created_at, body, _Event(body), url, ways.sender)
 
 
 def _told(ways: Ways, story: Story) -> Told:
@@ -154,8 +213,11 @@ class _Sorting:
     def __init__(self, ways: Ways, lease: str, now: int) -> None:
         self._ways, self._lease, self._now = ways, lease, now
         self.outcomes: list[Outcome] = []
+        self.leads: list[int] = []
 
     def _settle(self, row: Due, state: int, at: int, reason: str | None = None) -> None:
+        if row.lead_id is not None and state != PENDING:
+            self.leads.append(row.id)
         done = at if state == DEAD else None
         self.outcomes.append(Outcome(state, row.attempts, row.ambiguous, at, done, reason, row.id, self._lease))
 

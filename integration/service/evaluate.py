@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import MARKET, Source, SubjectRow, Trigger, split_source, told_by
 from integration.domain.history import Epoch, Log, Told, join, max_gap
 from integration.domain.ids import event_id
+from integration.domain.retry import HOUR
 from integration.domain.scope import Facts
 from integration.domain.screen import Condition
 from integration.service.compose import Snapshot, compose, snapshots, snapshots_then
@@ -28,11 +29,12 @@ AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The triggers and sources that evaluation works with."""
+    """The triggers and sources that evaluation works with. `hour` is how long an hour lasts in wall time (ms)."""
 
     triggers: Mapping[str, Trigger]
     sources: Mapping[str, Source]
     sandbox: bool
+    hour: int = HOUR
 
 
 @dataclass(frozen=True, slots=True)

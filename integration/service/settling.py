@@ -12,7 +12,7 @@ from integration.domain.message import Dead, Delivered, Reply, Retry, Verdict
 from integration.domain.retry import SCHEDULE, next_wait
 from integration.service.claiming import HOLD_MS, Owed
 from integration.service.ways import Target
-from integration.store.queries import outbox
+from integration.store.queries import digests, outbox
 from integration.store.queries.deliveries import DEAD, DELIVERED, PENDING
 from integration.store.queries.outbox import Attempt, Outcome
 
@@ -30,6 +30,7 @@ class Chunk:
     outcomes: list[Outcome] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     changes: list[Callable[[Connection], None]] = field(default_factory=list)
+    leads: list[int] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.outcomes or self.attempts or self.changes)
@@ -37,6 +38,8 @@ class Chunk:
     def write(self, connection: Connection) -> None:
         """Write all of it: first what became of deliveries, for ending a subscription settles what is left."""
         outbox.settle(connection, self.outcomes)
+        if self.leads:
+            digests.follow(connection, self.leads)
         outbox.tried(connection, self.attempts)
         for change in self.changes:
             change(connection)
@@ -80,7 +83,7 @@ class Ledger:
             self.change(partial(outbox.disable_destination, destination_id=target.id, reason=_text(verdict.reason), now=now))
         else:
             outcome, name = self._never(one, verdict, now), "dead"
-        self.chunk.outcomes.append(outcome)
+        self._note(one, outcome)
         error = _text(f"{reply.error}: {reply.detail}" if reply.detail else reply.error) if reply.error else None
         head = reply.head[:HEAD_LIMIT] or None
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
@@ -115,7 +118,12 @@ class Ledger:
         """A channel cannot put this message into its form: no attempt will ever help."""
         self.counts.dead += 1
         reason = _text(f"could not be rendered: {type(error).__name__}: {error}")
-        self.chunk.outcomes.append(one.becomes(DEAD, now, attempts=one.attempts, reason=reason))
+        self._note(one, one.becomes(DEAD, now, attempts=one.attempts, reason=reason))
+
+    def _note(self, one: Owed, outcome: Outcome) -> None:
+        self.chunk.outcomes.append(outcome)
+        if one.leads and outcome.state != PENDING:
+            self.chunk.leads.append(one.id)
 
     def hold(self, one: Owed, at: int) -> None:
         """Put a delivery back until then (ms), no attempt spent."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from integration.domain.errors import Conflict, NotFound
+from integration.domain.errors import Conflict, InvalidInput, NotFound
 from integration.domain.payload import iso
 from integration.domain.scope import Scope
 from integration.service.asking import ask, scope_of
@@ -34,11 +34,12 @@ def create_subscription(
     origin: str = "api",
     shadow: bool = False,
     corrections: bool | None = None,
+    manner: str | None = None,
 ) -> Shown:
     """The account wants a rule's events at a destination, from the next reading on. The same wish again is the same one.
 
     With `corrections` it is also told where an event would not have fired, or would differ, on restated data; None means
-    at a webhook and nowhere else.
+    at a webhook and nowhere else. `manner` is "each" or "grouped"; None means what the channel is used to.
 
     What a `shadow` would send is only recorded, until it is resumed or wished for without that. Raises Conflict where a
     shadow is wished for of what is told already.
@@ -51,7 +52,12 @@ def create_subscription(
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
         destination = destination_row(connection, account_id, destination_id)
-        identity, _ = wish(gradewire, connection, account_id, rule, wanted, destination.id, origin, shadow=shadow)
+        told = manner_of(gradewire, destination.channel, manner)
+        identity, fresh = wish(
+            gradewire, connection, account_id, rule, wanted, destination.id, origin, shadow=shadow, manner=told
+        )
+        if manner is not None and not fresh:
+            subscriptions.change(connection, identity, manner=told)
         if corrections or (corrections is None and destination.channel == "webhook"):
             accompany(gradewire, connection, account_id, identity, rule, wanted)
         elif corrections is False and subscriptions.companion(connection, identity) is not None:
@@ -85,6 +91,7 @@ def wish(
     origin: str,
     *,
     shadow: bool = False,
+    manner: str = "each",
 ) -> tuple[str, bool]:
     """The subscription that wants just this, and whether it is new. The caller holds the account, so that it stays one."""
     same = subscriptions.same(connection, destination_id, rule.id, scope.text)
@@ -104,8 +111,19 @@ def wish(
         status="shadow" if shadow else "active",
         created_at=now,
         changed_at=now,
+        manner=manner,
     )
     return identity, True
+
+
+def manner_of(gradewire: Gradewire, channel: str, manner: str | None) -> str:
+    """How a subscription at a channel is told: as wished for, else as the channel is used to. Raises InvalidInput where the
+    channel cannot."""
+    can = gradewire.channels[channel].manners
+    if manner is not None and manner not in can:
+        text = f"manner: {gradewire.channels[channel].label} takes each event by itself; leave the manner out."
+        raise InvalidInput(text, field="manner")
+    return manner or can[0]
 
 
 def accompany(
@@ -128,6 +146,7 @@ def accompany(
         status=row.status,
         created_at=gradewire.now(),
         changed_at=gradewire.now(),
+        manner=row.manner,
     )
     subscriptions.change(connection, identity, corrections=1)
 
@@ -154,6 +173,7 @@ def show_subscription(row: Any) -> Shown:
         "status": row.status,
         "reason": row.reason,
         "corrections": bool(row.corrections),
+        "manner": row.manner,
         "created_at": iso(row.created_at),
     }
 
@@ -202,8 +222,10 @@ def edit_subscription(
     identity: str,
     options: Mapping[str, Any] | None = None,
     scope: Mapping[str, Any] | None = None,
+    manner: str | None = None,
 ) -> Shown:
-    """Point a subscription at another rule or scope, from the next event on; what is None stays as it is.
+    """Point a subscription at another rule or scope, from the next event on, or tell it in another manner; what is None stays
+    as it is.
 
     It keeps its id, and what it is owed. Raises Conflict where it has ended, or where there is one that wants just that.
     """
@@ -227,6 +249,8 @@ def edit_subscription(
             subscriptions.point_elsewhere(connection, identity, rule.id, wanted.text, gradewire.now())
             if row.corrections:
                 accompany(gradewire, connection, account_id, identity, rule, wanted)
+        if manner is not None:
+            subscriptions.change(connection, identity, manner=manner_of(gradewire, row.channel, manner))
         shown = show_subscription(subscription_row(connection, account_id, identity))
     return {**shown, "cost": price.shown()}
 

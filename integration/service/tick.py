@@ -47,7 +47,7 @@ def evaluate(connection: Connection, catalogue: Catalogue, asked: Asked, new: Ne
         found = detect(connection, catalogue, newest, named(circle, crowd, screened), named(circle, crowd, others))
         audience = Audience(connection, asked, found, new.now)
     numbered = store_events(connection, catalogue, identified(filter(audience.wants, found)), now=new.now)
-    return len(numbered), audience.tell(connection, numbered, new.now, due)
+    return len(numbered), audience.tell(connection, numbered, new.now, due, catalogue.hour)
 
 
 def screen(circle: Circle, crowd: Crowd, newest: Newest) -> tuple[Pairs, Pairs]:

@@ -312,7 +312,7 @@ subscription = Table(
 
 #: What is owed to one subscription. State: 0 pending, 1 delivered, 2 dead, 3 recorded only (shadow), 4 grouped (told with the
 #: delivery `lead_id`, whose fate it shares), 5 expired, 6 held (its destination is disabled). Claimed by pushing next_attempt_at
-#: ahead. The delivery that leads a digest names itself.
+#: ahead. The delivery that leads a digest names itself. `wished`: its owner asked for it to be sent again.
 delivery = Table(
     "delivery", metadata,
     Column("id", Serial, primary_key=True),
@@ -328,6 +328,7 @@ delivery = Table(
     Column("done_at", BigInteger),
     Column("reason", Text),
     Column("lead_id", BigInteger),
+    Column("wished", SmallInteger, nullable=False, server_default="0"),
     UniqueConstraint("subscription_id", "event_seq"),
     *(
         Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))

@@ -212,6 +212,13 @@ class TestOut(Schema):
     detail = _text("Detail", required=True, allow_none=True)
 
 
+def _manner(without: str) -> fields.String:
+    text = f"each: every event by itself; grouped: more than five of a poll, or thirty in an hour, as a digest; {without}"
+    return fields.String(
+        load_default=None, allow_none=True, validate=validate.OneOf(["each", "grouped"]), metadata=described("Manner", text)
+    )
+
+
 class SubscriptionIn(Schema):
     """A wish: a rule's events, within a scope, at a destination."""
 
@@ -229,6 +236,7 @@ class SubscriptionIn(Schema):
             "Corrections", "Also tell where an event would not have fired on restated data; none means webhooks only"
         ),
     )
+    manner = _manner("none means what the channel is used to: chat and e-mail group")
 
 
 class SubscriptionEdit(Schema):
@@ -238,6 +246,7 @@ class SubscriptionEdit(Schema):
         "Options", "Of the trigger, all of them: what is left out of these has its default", load_default=None, allow_none=True
     )
     scope = _free("Scope", "Who is watched; empty means any", load_default=None, allow_none=True)
+    manner = _manner("none means as it is")
 
 
 class SubscriptionOut(Schema):
@@ -253,6 +262,7 @@ class SubscriptionOut(Schema):
     status = _text("Status", "active, paused, shadow (what it would send is only recorded) or ended", required=True)
     reason = _text("Reason", required=True, allow_none=True)
     corrections = fields.Boolean(required=True, metadata=described("Corrections", "Whether corrections are told too"))
+    manner = _text("Manner", "each event by itself, or grouped into digests", required=True)
     created_at = _when("Created At", required=True)
 
 

@@ -88,7 +88,7 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     )
     def create(json_data: dict[str, Any]) -> Any:
         what = (json_data["trigger"], json_data["options"], json_data["scope"], json_data["destination_id"])
-        how = {"shadow": json_data["shadow"], "corrections": json_data["corrections"]}
+        how = {name: json_data[name] for name in ("shadow", "corrections", "manner")}
         return subscribe.create_subscription(gradewire, g.owner.account_id, *what, **how)
 
     @api.post("/preview")
@@ -114,14 +114,14 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.input(schemas.SubscriptionEdit)
     @api.output(schemas.SubscriptionCreated)
     @api.doc(
-        summary="Change its options or scope, from the next event on",
+        summary="Change its options, scope or manner, from the next event on",
         description="It keeps its id and what it is owed. A new rule's past is told to nobody.",
         responses=schemas.CONFLICT,
     )
     def edit(subscription_id: str, json_data: dict[str, Any]) -> Any:
         if not request.get_data():
-            raise InvalidInput("Name options, scope or both: there is nothing to change.", field="options")
-        what = (json_data["options"], json_data["scope"])
+            raise InvalidInput("Name options, scope or manner: there is nothing to change.", field="options")
+        what = (json_data["options"], json_data["scope"], json_data["manner"])
         return subscribe.edit_subscription(gradewire, g.owner.account_id, subscription_id, *what)
 
     @api.delete("/<subscription:subscription_id>")

@@ -57,7 +57,7 @@ def test_what_it_would_send_is_recorded_and_never_due(here: Script) -> None:
     assert claimed(here) == 0
     with here.gradewire.database.read() as connection:
         assert deliveries.oldest_due(connection, here.wall() + 400 * DAY) is None
-        assert deliveries.counts(connection) == {"pending": 0, "delivered": 0, "dead": 0, "shadow": 1}
+        assert {state: n for state, n in deliveries.counts(connection).items() if n} == {"shadow": 1}
 
 
 def test_its_owner_sees_what_it_would_have_sent(here: Script) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, case, func, literal_column, or_, select, text, update
 
 from integration.store.queries._dialect import array, insert
 from integration.store.queries.subscriptions import companion_of
@@ -64,13 +64,15 @@ def retry_one(connection: Connection, account_id: str, delivery_id: int, now: in
     """Make one of an account's deliveries due now, with all attempts before it again; False if it is not theirs.
 
     One that was delivered is sent again under the same id; one that is being sent right now is left to it. What a shadow
-    recorded stays a record.
+    recorded stays a record. What was told within a digest is sent by itself, the lead of one as the digest it was.
     """
     mine = select(subscription.c.id).where(subscription.c.account_id == account_id)
     query = update(delivery).where(delivery.c.id == delivery_id, delivery.c.subscription_id.in_(mine))
-    fresh = {"state": PENDING, "attempts": 0, "next_attempt_at": now, "done_at": None, "reason": None}
+    fresh: dict[str, Any] = {"state": PENDING, "attempts": 0, "next_attempt_at": now, "done_at": None, "reason": None}
+    fresh |= {"wished": 1, "lead_id": case((delivery.c.lead_id == delivery.c.id, delivery.c.lead_id))}
     known = select(delivery.c.id).where(delivery.c.id == delivery_id, delivery.c.subscription_id.in_(mine))
-    changed = connection.execute(query.where(delivery.c.lease.is_(None), delivery.c.state != SHADOW).values(fresh)).rowcount
+    free = (delivery.c.lease.is_(None), delivery.c.state.not_in((SHADOW, GROUPED)))
+    changed = connection.execute(query.where(*free).values(fresh)).rowcount
     return changed == 1 or connection.execute(known).first() is not None
 
 

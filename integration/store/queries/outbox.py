@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, TextClause, select, text, update
 
 from integration.store.queries._dialect import array
-from integration.store.queries.deliveries import DEAD, IS_PENDING
+from integration.store.queries.deliveries import DEAD, GROUPED, PENDING
 from integration.store.tables import delivery, destination, subscription
 
 Rows = Sequence[Sequence[Any]]
@@ -26,6 +26,8 @@ class Due(NamedTuple):
     attempts: int
     ambiguous: int
     lead_id: int | None
+    created_at: int
+    wished: int
 
 
 class Outcome(NamedTuple):
@@ -79,7 +81,9 @@ class Story(NamedTuple):
 #: First attempts and repeated ones are due apart, each by an index of its own.
 _FRESH, _RETRY = "attempts = 0", "attempts > 0"
 _DUE_SQLITE = """
-    SELECT json_group_array(json_array(id, event_seq, subscription_id, destination_id, attempts, ambiguous, lead_id)) FROM (
+    SELECT json_group_array(json_array(
+        id, event_seq, subscription_id, destination_id, attempts, ambiguous, lead_id, created_at, wished))
+    FROM (
         SELECT * FROM delivery WHERE state = 0 AND {which} AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?
     )"""
 _LEASE_SQLITE = "UPDATE delivery SET next_attempt_at = ?, lease = ? WHERE id IN (SELECT value FROM json_each(?))"
@@ -87,7 +91,7 @@ _CLAIM_POSTGRESQL = """
     UPDATE delivery SET next_attempt_at = :until, lease = :lease WHERE id = ANY(ARRAY(
         SELECT id FROM delivery WHERE state = 0 AND {which} AND next_attempt_at <= :now ORDER BY next_attempt_at LIMIT :most
         FOR UPDATE SKIP LOCKED
-    )) RETURNING id, event_seq, subscription_id, destination_id, attempts, ambiguous, lead_id"""
+    )) RETURNING id, event_seq, subscription_id, destination_id, attempts, ambiguous, lead_id, created_at, wished"""
 _CLAIMS = {which: (_DUE_SQLITE.format(which=which), text(_CLAIM_POSTGRESQL.format(which=which))) for which in (_FRESH, _RETRY)}
 #: Of a claim, this share is kept for attempts that are repeated, and the rest for first ones: neither starves the other.
 RETRY_SHARE = 0.2
@@ -167,6 +171,12 @@ def silent_subscriptions(connection: Connection, ids: Sequence[str]) -> dict[str
     else:
         found = _rows(connection, _SILENT_POSTGRESQL, {"ids": array(ids)})
     return {row[0]: (row[1], row[2]) for row in found}
+
+
+def by_themselves(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of these subscriptions whose receiver takes nothing but single events: REST hooks."""
+    c = subscription.c
+    return set(connection.scalars(select(c.id).where(c.id.in_(ids), c.origin == "hook")))
 
 
 def _json(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Rows:
@@ -262,5 +272,5 @@ def end_subscription(connection: Connection, subscription_id: str, reason: str, 
     c = subscription.c
     query = update(subscription).where(c.id == subscription_id, c.status != "ended")
     connection.execute(query.values(status="ended", reason=reason, changed_at=now))
-    pending = update(delivery).where(delivery.c.subscription_id == subscription_id, IS_PENDING)
+    pending = update(delivery).where(delivery.c.subscription_id == subscription_id, delivery.c.state.in_((PENDING, GROUPED)))
     connection.execute(pending.values(state=DEAD, reason=reason, done_at=now, lease=None))

@@ -104,10 +104,10 @@ def point_elsewhere(connection: Connection, identity: str, rule_id: str, scope: 
 
 
 def pending_dropped(connection: Connection, subscription_id: str) -> None:
-    """Forget what is still owed to an ended subscription, and to its companion."""
+    """Forget what is still owed to an ended subscription, and to its companion: pending, or grouped with what is."""
     c = subscription.c
     own = select(c.id).where(or_(c.id == subscription_id, c.origin == companion_of(subscription_id)))
-    connection.execute(delete(delivery).where(delivery.c.subscription_id.in_(own), delivery.c.state == 0))
+    connection.execute(delete(delivery).where(delivery.c.subscription_id.in_(own), delivery.c.state.in_((0, 4))))
 
 
 def same(connection: Connection, destination_id: str, rule_id: str, scope: str) -> str | None:

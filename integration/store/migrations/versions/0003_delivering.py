@@ -40,7 +40,10 @@ def columns() -> dict[str, list[sa.Column[Any]]]:
             sa.Column("manner", sa.Text(), server_default="each", nullable=False),
             sa.Column("key_id", sa.Text(), nullable=True),
         ],
-        "delivery": [sa.Column("lead_id", sa.BigInteger(), nullable=True)],
+        "delivery": [
+            sa.Column("lead_id", sa.BigInteger(), nullable=True),
+            sa.Column("wished", sa.SmallInteger(), server_default="0", nullable=False),
+        ],
     }
 
 
