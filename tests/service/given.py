@@ -108,9 +108,9 @@ class Given:
         with self.database.write() as connection:
             connection.execute(query)
 
-    def rows(self, table: Any = delivery) -> list[Any]:
+    def rows(self, table: Any = delivery, order: Any = None) -> list[Any]:
         with self.database.read() as connection:
-            return list(connection.execute(select(table).order_by(table.c.id)))
+            return list(connection.execute(select(table).order_by(table.c.id if order is None else order)))
 
     def row(self) -> Any:
         (only,) = self.rows()
