@@ -115,6 +115,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "allow_private", _flag, False, "Let deliveries reach private and loopback addresses (and plain http); only for trying out"
     ),
+    Setting(
+        "destination_rate",
+        float,
+        0.0,
+        "Requests a second to a destination that has no limit of its own; 0 means 10, or 1000 where the market is sped up",
+    ),
     Setting("smtp_host", str, "", "Mail server for outgoing e-mail"),
     Setting("smtp_port", int, 587, "Its port"),
     Setting("smtp_user", str, "", "User name at the mail server"),

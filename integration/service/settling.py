@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from integration.domain.message import Dead, Delivered, Reply, Retry, Verdict
 from integration.domain.retry import SCHEDULE, next_wait
+from integration.service import faring
 from integration.service.claiming import HOLD_MS, Owed
 from integration.service.ways import Target
-from integration.store.queries import digests, outbox
+from integration.store.queries import digests, health, outbox
 from integration.store.queries.deliveries import DEAD, DELIVERED, PENDING
 from integration.store.queries.outbox import Attempt, Outcome
 
@@ -56,12 +57,15 @@ class Counts:
 
 
 class Ledger:
-    """Collects what becomes of deliveries until it is taken to be written."""
+    """Collects what becomes of deliveries until it is taken to be written.
+
+    `closed` are destinations that nothing more is sent to until what was written of them has been read again.
+    """
 
     def __init__(self) -> None:
         self.counts = Counts()
+        self.closed: set[str] = set()
         self.chunk = Chunk()
-        self.gone: set[str] = set()
 
     def take(self) -> Chunk:
         """All that is not written yet."""
@@ -80,9 +84,15 @@ class Ledger:
             # Once its owner has mended it, it gets all of this: so nothing is spent meanwhile.
             self.counts.held += 1
             outcome, name, alone = one.waits(now + HOLD_MS, _text(verdict.reason)), "retry", now + HOLD_MS
-            self.change(partial(outbox.disable_destination, destination_id=target.id, reason=_text(verdict.reason), now=now))
+            self.change(partial(health.disable, destination_id=target.id, reason=_text(verdict.reason), now=now))
         else:
-            outcome, name = self._never(one, verdict, now), "dead"
+            outcome, name = self._never(target, one, verdict, now), "dead"
+            alone = now + SCHEDULE[0] if verdict.scope == "gone" else 0
+        if isinstance(verdict, Dead) and verdict.scope != "message":
+            self.closed.add(target.id)
+        for change in faring.note(target, reply, verdict, one.attempts + 1, now):
+            self.change(change)
+        alone = max(alone, target.open_until if target.open_until > now else 0)
         self._note(one, outcome)
         error = _text(f"{reply.error}: {reply.detail}" if reply.detail else reply.error) if reply.error else None
         head = reply.head[:HEAD_LIMIT] or None
@@ -105,13 +115,12 @@ class Ledger:
         reason = _text(verdict.reason)
         return one.becomes(PENDING, now + wait, attempts=attempts, ambiguous=one.ambiguous, reason=reason), "retry", alone
 
-    def _never(self, one: Owed, verdict: Dead, now: int) -> Outcome:
+    def _never(self, target: Target, one: Owed, verdict: Dead, now: int) -> Outcome:
         self.counts.dead += 1
         reason = _text(verdict.reason)
         if verdict.scope == "gone":
             subscription = one.message.subscription_id
-            self.gone.add(subscription)
-            self.change(partial(outbox.end_subscription, subscription_id=subscription, reason=reason, now=now))
+            self.change(partial(health.gone, subscription_id=subscription, destination_id=target.id, reason=reason, now=now))
         return one.becomes(DEAD, now, attempts=one.attempts + 1, reason=reason)
 
     def unrendered(self, one: Owed, error: Exception, now: int) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from integration.domain.breaker import Breaker
 from integration.domain.catalogue import Channel
 from integration.domain.message import HttpRequest, Mail, Reply
 from integration.domain.signing import signed_headers
@@ -21,15 +22,34 @@ if TYPE_CHECKING:
     from integration.service.wiring import Gradewire
 
 
+#: Requests a second, and under way at once, of a destination whose owner has set nothing else (delivery reference, 7.3).
+RATE, WIDTH = 10.0, 4
+#: In a market that runs faster than the clock, there is more to tell.
+FAST_RATE = 1_000.0
+
+
 @dataclass(slots=True)
 class Target:
-    """A destination that may be sent to, as it was at `changed_at`; `prepared` once its preparation went through."""
+    """A destination that may be sent to, as it was at `changed_at`; `prepared` once its preparation went through.
+
+    `step` is the ms between the starts of two requests, `width` how many may be under way; `free_at` when the next may
+    start (seconds, monotonic). It fails since `failing_since` (ms, None: it does not), its owner was `warned` of that; its
+    breaker has `opened` so often in a row, last until `open_until` (ms).
+    """
 
     id: str
     channel: Channel
     config: Mapping[str, Any]
     changed_at: int
     prepared: bool
+    step: float = 0.0
+    width: int = WIDTH
+    free_at: float = 0.0
+    failing_since: int | None = None
+    warned: bool = False
+    opened: int = 0
+    open_until: int = 0
+    breaker: Breaker = field(default_factory=Breaker)
 
 
 @dataclass
@@ -37,7 +57,8 @@ class Ways:
     """The channels, what opens a destination's sealed settings, and the ways out.
 
     `token_for` gives the access token for a destination's settings, `forget_token` says that one was not taken.
-    `public_url` and `sender` (a host name) go into messages. `transport` belongs to one thread.
+    `public_url` and `sender` (a host name) go into messages. `transport` belongs to one thread. `rate` is how many requests a
+    second a destination gets that has no limit of its own; `peers` how many workers deliver at the moment, this one included.
     """
 
     channels: Mapping[str, Channel]
@@ -48,6 +69,8 @@ class Ways:
     forget_token: Callable[[Mapping[str, Any]], None] = lambda _config: None
     public_url: str = ""
     sender: str = "gradewire.invalid"
+    rate: float = RATE
+    peers: int = 1
     targets: dict[str, Target] = field(default_factory=dict)
 
     def mail(self, mail: Mail) -> Reply:
@@ -106,5 +129,6 @@ def build_ways(here: Gradewire) -> Ways:
         token_for=lambda config: tokens.token_for(config["service_account"]),
         forget_token=lambda config: tokens.forget(config["service_account"]),
         public_url=settings["public_url"].rstrip("/"),
+        rate=settings["destination_rate"] or (RATE if here.clock.speed == 1 else FAST_RATE),
         sender=urlsplit(settings["public_url"]).hostname or Ways.sender,
     )

@@ -65,6 +65,11 @@ class Place(NamedTuple):
     changed_at: int
     next_send_at: int
     prepared: int
+    rate: float | None
+    concurrency: int | None
+    opened: int
+    failing_since: int | None
+    warned_at: int | None
 
 
 class Story(NamedTuple):
@@ -129,25 +134,29 @@ def stories(connection: Connection, seqs: Sequence[int]) -> dict[int, Story]:
 
 
 _PLACES_SQLITE = """
-    SELECT json_group_array(json_array(k.key, d.channel, d.status, d.reason, d.changed_at, d.next_send_at, d.prepared))
+    SELECT json_group_array(json_array(
+        k.key, d.channel, d.status, d.reason, d.changed_at, d.next_send_at, d.prepared, d.rate, d.concurrency, d.opened,
+        d.failing_since, d.warned_at))
     FROM json_each(?) k LEFT JOIN destination d ON d.id = k.key
-    WHERE d.id IS NULL OR d.status <> 'active' OR d.changed_at <> k.value OR d.next_send_at > ?"""
+    WHERE d.id IS NULL OR d.status <> 'active' OR d.changed_at <> k.value OR d.next_send_at > ? OR d.failing_since IS NOT NULL"""
 _PLACES_POSTGRESQL = text("""
-    SELECT k.id, d.channel, d.status, d.reason, d.changed_at, d.next_send_at, d.prepared
+    SELECT k.id, d.channel, d.status, d.reason, d.changed_at, d.next_send_at, d.prepared, d.rate, d.concurrency, d.opened,
+        d.failing_since, d.warned_at
     FROM unnest(CAST(:ids AS text[]), CAST(:changes AS bigint[])) AS k (id, changed_at)
     LEFT JOIN destination d ON d.id = k.id
-    WHERE d.id IS NULL OR d.status <> 'active' OR d.changed_at <> k.changed_at OR d.next_send_at > :now""")
+    WHERE d.id IS NULL OR d.status <> 'active' OR d.changed_at <> k.changed_at OR d.next_send_at > :now
+        OR d.failing_since IS NOT NULL""")
 
 
 def news(connection: Connection, known: Mapping[str, int], now: int) -> dict[str, Place]:
     """Of destinations known as they were at a time (their `changed_at`), those of which there is more to say than that
-    they are as before, active, and free to be sent to at `now`. A removed one has the status "removed"."""
+    they are as before, active, well, and free to be sent to at `now`. A removed one has the status "removed"."""
     if connection.dialect.name == "sqlite":
         found = _json(connection, _PLACES_SQLITE, (json.dumps(known), now))
     else:
         given = {"ids": array(known), "changes": array(known.values()), "now": now}
         found = _rows(connection, _PLACES_POSTGRESQL, given)
-    gone = ("", "removed", None, 0, 0, 0)
+    gone = ("", "removed", None, 0, 0, 0, None, None, 0, None, None)
     return {row[0]: Place._make(row) if row[2] is not None else Place(row[0], *gone) for row in found}
 
 
@@ -242,11 +251,38 @@ def _many(connection: Connection, sqlite: str, postgresql: TextClause, rows: Seq
         connection.execute(postgresql, dict(zip(rows[0]._fields, columns, strict=True)))
 
 
-def take_turn(connection: Connection, destination_id: str, now: int, next_at: int) -> bool:
-    """Ask for the right to send to a paced destination now; the next right is given at `next_at` (ms)."""
-    c = destination.c
-    query = update(destination).where(c.id == destination_id, c.next_send_at <= now).values(next_send_at=next_at)
-    return connection.execute(query).rowcount == 1
+class Turn(NamedTuple):
+    """A wish to send to a destination now: it costs so many ms of its time, which must not begin later than `latest` (ms)."""
+
+    id: str
+    cost: float
+    latest: int
+
+
+_TURN_SQLITE = """
+    UPDATE destination SET next_send_at = max(next_send_at, ?) + ? WHERE id = ? AND next_send_at <= ? RETURNING next_send_at"""
+_TURNS_POSTGRESQL = text("""
+    WITH turn AS (
+        SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:costs AS bigint[]), CAST(:latest AS bigint[])) AS t (id, cost, latest)
+    ), mine AS (
+        SELECT d.id FROM destination d JOIN turn ON turn.id = d.id ORDER BY d.id FOR UPDATE OF d
+    )
+    UPDATE destination d SET next_send_at = greatest(d.next_send_at, CAST(:now AS bigint)) + turn.cost FROM turn, mine
+    WHERE d.id = turn.id AND mine.id = d.id AND d.next_send_at <= turn.latest RETURNING d.id, d.next_send_at""")
+
+
+def take_turns(connection: Connection, turns: Sequence[Turn], now: int) -> dict[str, int]:
+    """Ask for time of paced destinations: when (ms) each begins that was given. What is given to one worker, no other gets."""
+    costs = {turn.id: round(turn.cost) for turn in turns}
+    if connection.dialect.name == "sqlite":
+        found = [
+            (turn.id, connection.exec_driver_sql(_TURN_SQLITE, (now, costs[turn.id], turn.id, turn.latest)).scalar())
+            for turn in turns
+        ]
+    else:
+        given = {"ids": array(costs), "costs": array(costs.values()), "latest": array(turn.latest for turn in turns)}
+        found = [tuple(row) for row in _rows(connection, _TURNS_POSTGRESQL, {**given, "now": now})] if turns else []
+    return {identity: until - costs[identity] for identity, until in found if until is not None}
 
 
 def back_off(connection: Connection, destination_id: str, until: int) -> None:
@@ -258,13 +294,6 @@ def back_off(connection: Connection, destination_id: str, until: int) -> None:
 def prepared(connection: Connection, destination_id: str) -> None:
     """A destination had its preparation."""
     connection.execute(update(destination).where(destination.c.id == destination_id).values(prepared=1))
-
-
-def disable_destination(connection: Connection, destination_id: str, reason: str, now: int) -> None:
-    """Stop sending to a destination until its owner mends it; what is owed to it waits."""
-    c = destination.c
-    query = update(destination).where(c.id == destination_id, c.status == "active")
-    connection.execute(query.values(status="disabled", reason=reason, changed_at=now))
 
 
 def end_subscription(connection: Connection, subscription_id: str, reason: str, now: int) -> None:
