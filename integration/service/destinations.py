@@ -128,10 +128,14 @@ def test_destination(gradewire: Gradewire, account_id: str, identity: str) -> Sh
 
 
 def set_destination(gradewire: Gradewire, account_id: str, identity: str, status: str) -> Shown:
-    """Pause or resume a destination. While it is paused its deliveries wait; a disabled one is resumed once mended."""
+    """Pause or resume a destination. While it is paused its deliveries wait; a disabled one is resumed once mended, and what
+    it was owed meanwhile stays held until its owner asks for it."""
     with gradewire.database.write() as connection:
-        destination_row(connection, account_id, identity)
-        subscriptions.change_destination(connection, identity, status=status, reason=None, changed_at=gradewire.now())
+        row = destination_row(connection, account_id, identity)
+        if row.status == "disabled":
+            deliveries.hold_pending(connection, identity, row.reason)
+        well = dict.fromkeys(("reason", "failing_since", "warned_at", "disabled_at")) | {"opened": 0, "next_send_at": 0}
+        subscriptions.change_destination(connection, identity, status=status, changed_at=gradewire.now(), **well)
         if status == "active":
             deliveries.wake_destination(connection, identity, gradewire.now())
         shown = show_destination(destination_row(connection, account_id, identity))

@@ -14,6 +14,8 @@ from integration.store.tables import attempt, delivery, destination, event, subs
 PENDING, DELIVERED, DEAD, SHADOW, GROUPED, EXPIRED, HELD = range(7)
 #: Spelled as the partial index spells it: with a parameter, PostgreSQL would not use that index.
 IS_PENDING = delivery.c.state == literal_column("0")
+#: Dead, expired or held, spelled likewise.
+UNDONE: ColumnElement[bool] = literal_column("state IN (2, 5, 6)")
 STATES = {
     PENDING: "pending",
     DELIVERED: "delivered",
@@ -74,6 +76,24 @@ def retry_one(connection: Connection, account_id: str, delivery_id: int, now: in
     free = (delivery.c.lease.is_(None), delivery.c.state.not_in((SHADOW, GROUPED)))
     changed = connection.execute(query.where(*free).values(fresh)).rowcount
     return changed == 1 or connection.execute(known).first() is not None
+
+
+def expire_held(connection: Connection, *, before: int, now: int, most: int) -> int:
+    """Let deliveries go that are held since before a time (ms), a few; how many did."""
+    c = delivery.c
+    old = select(c.id).where(UNDONE, c.state == HELD, c.created_at < before).limit(most)
+    query = update(delivery).where(c.id.in_(old))
+    values = {"state": EXPIRED, "done_at": now, "reason": "held for 14 days, and not asked for"}
+    return connection.execute(query.values(**values)).rowcount
+
+
+def hold_pending(connection: Connection, destination_id: str, reason: str | None) -> int:
+    """Hold all that waits for a destination: it was disabled. How much that is, with what was held before."""
+    c = delivery.c
+    mine = c.destination_id == destination_id
+    waiting = update(delivery).where(mine, IS_PENDING, c.lease.is_(None))
+    connection.execute(waiting.values(state=HELD, reason=reason))
+    return int(connection.scalar(select(func.count()).where(mine, UNDONE, c.state == HELD)) or 0)
 
 
 def wake_destination(connection: Connection, destination_id: str, now: int) -> None:
