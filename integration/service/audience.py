@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from integration.domain.digest import BUDGET
 from integration.service.asked import Asked
 from integration.service.crowd import Crowd
-from integration.service.evaluate import Found
+from integration.service.evaluate import ActiveRule, Found
 from integration.service.grouping import group
 from integration.store.queries import deliveries, digests, rules
 
@@ -24,12 +24,12 @@ class Audience:
     Whoever is seen here was there before the readings were: that is what "from the next reading on" means.
     """
 
-    def __init__(self, connection: Connection, asked: Asked, found: Sequence[Found], now: int) -> None:
-        names = sorted({subject for _, subject, _ in found})
+    def __init__(self, connection: Connection, asked: Asked, found: Sequence[tuple[ActiveRule, str]], now: int) -> None:
+        names = sorted({subject for _, subject in found})
         self._place = {name: at for at, name in enumerate(names)}
         crowd = Crowd(connection, names)
         self._through: dict[tuple[str, str], list[str]] = {
-            (rule.id, subject): list(asked.scopes(rule.id, crowd, self._place[subject])) for rule, subject, _ in found
+            (rule.id, subject): list(asked.scopes(rule.id, crowd, self._place[subject])) for rule, subject in found
         }
         pairs = sorted({(rule, scope) for (rule, _), scopes in self._through.items() for scope in scopes})
         self._subscriptions: dict[tuple[str, str], list[rules.Wish]] = defaultdict(list)
@@ -38,6 +38,11 @@ class Audience:
         for wishes, by_pair in ((wanting, self._subscriptions), (feeding, self._feeds)):
             for wish in wishes:
                 by_pair[wish.rule_id, wish.scope].append(wish)
+
+    def told(self, rule: str, subject: str) -> list[rules.Wish]:
+        """The subscriptions that are told of a rule, by its id, and a subject."""
+        pairs = [(rule, scope) for scope in self._through[rule, subject]]
+        return [wish for pair in pairs for wish in self._subscriptions.get(pair, ()) if not wish.shadow]
 
     def wants(self, found: Found) -> bool:
         """Whether anyone wants this firing."""

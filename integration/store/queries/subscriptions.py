@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, or_, select, update
@@ -73,6 +74,12 @@ def subscription_of(connection: Connection, account_id: str, identity: str) -> A
     """One of an account's subscriptions, ended or not."""
     query = _with_rule().where(subscription.c.account_id == account_id, subscription.c.id == identity)
     return connection.execute(query).first()
+
+
+def accounts(connection: Connection, identities: Sequence[str]) -> list[str]:
+    """Whose subscriptions these are, each account once."""
+    c = subscription.c
+    return sorted(connection.scalars(select(c.account_id).distinct().where(c.id.in_(identities))))
 
 
 def companion_of(identity: str) -> str:
