@@ -8,9 +8,10 @@ from typing import Any
 from integration.derive.describe import describe_output
 from integration.domain.errors import NotFound
 from integration.domain.payload import EventPayload, iso
-from integration.service.noticing import latest
+from integration.service.noticing import KEPT, latest
 from integration.service.wiring import Gradewire
 from integration.store.queries import deliveries, events, inbox, overview
+from integration.store.queries import owner_notices as told
 
 Shown = dict[str, Any]
 #: Larger numbers than this are no ids, and no database need see them.
@@ -35,7 +36,7 @@ def event_page(gradewire: Gradewire, identity: str, account_id: str | None) -> S
         row = events.one(connection, identity)
         if row is None:
             raise NotFound(f"There is no event {identity[:40]!r}.")
-        told = overview.deliveries_of(connection, account_id, row.seq)
+        owed = overview.deliveries_of(connection, account_id, row.seq)
     trigger = gradewire.catalogue.triggers.get(row.trigger)
     payload = json.loads(row.payload)
     fields = describe_output(trigger.payload) if trigger else []
@@ -48,7 +49,7 @@ def event_page(gradewire: Gradewire, identity: str, account_id: str | None) -> S
         "about": [(field, payload[field["key"]]) for field in fields if field["key"] in about],
         "created_at": row.created_at,
         "text": json.dumps(payload, indent=2, ensure_ascii=False),
-        "deliveries": [_delivery(told_row) for told_row in told],
+        "deliveries": [_delivery(delivery) for delivery in owed],
     }
 
 
@@ -129,6 +130,14 @@ def _shown(row: Any) -> Shown:
         "next_attempt_at": iso(row.next_attempt_at) if pending else None,
         "done_at": iso(row.done_at) if row.done_at is not None else None,
     }
+
+
+def owner_notices(gradewire: Gradewire, account_id: str | None, limit: int = 5) -> list[Shown]:
+    """What an account (None: any) was told of its destinations and rules in the last 90 days, newest first."""
+    with gradewire.database.read() as connection:
+        rows = told.newest(connection, account_id, since=gradewire.now() - KEPT, limit=limit)
+    names = ("kind", "title", "text", "destination_id")
+    return [{**{name: getattr(row, name) for name in names}, "at": iso(row.at)} for row in rows]
 
 
 # -- the installation ------------------------------------------------------------------------------------------------

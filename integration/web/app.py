@@ -23,6 +23,7 @@ from integration.web.dashboard import page_routes
 from integration.web.hooks import hook_routes
 from integration.web.inbox import inbox_routes
 from integration.web.limits import SlidingWindow
+from integration.web.notices import notice_routes
 from integration.web.telling import delivery_routes, destination_routes, subscription_routes
 
 REQUESTS_A_MINUTE = 600
@@ -84,8 +85,14 @@ def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minu
     return app
 
 
+#: What the API consists of.
+ROUTES = (
+    reading_routes, backtest_routes, hook_routes, destination_routes, subscription_routes, delivery_routes, notice_routes,
+)  # fmt: skip
+
+
 def _api(app: APIFlask, gradewire: Gradewire, window: SlidingWindow) -> None:
-    for routes in (reading_routes, backtest_routes, hook_routes, destination_routes, subscription_routes, delivery_routes):
+    for routes in ROUTES:
         blueprint = routes(gradewire)
         blueprint.before_request(lambda: require_key(gradewire, window))
         blueprint.before_request(check_request)

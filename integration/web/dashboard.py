@@ -39,6 +39,7 @@ FRAGMENTS: dict[str, Fragment] = {
     "glance": _at_glance,
     "events": lambda gradewire, _: {"events": overview.latest_events(gradewire)},
     "deliveries": lambda gradewire, viewer: overview.latest_deliveries(gradewire, viewer.account_id),
+    "warnings": lambda gradewire, viewer: {"notices": overview.owner_notices(gradewire, viewer.account_id)},
     "upstream": lambda gradewire, _: overview.upstream(gradewire),
     "mail": _mail,
     "hooks": lambda gradewire, viewer: {"hooks": overview.hooks(gradewire) if viewer.is_operator else None},
