@@ -224,7 +224,8 @@ class Trigger:
     -1 where that is not known; there is none, or it answers None, for what only happens. `watch(options)` says what must
     happen to one of the clock's metrics before a rule can fire, so that a whole poll can be screened at once; none for
     what cannot be said so. `tell(log, options)` stands in for `scan` where events follow from the order in which readings
-    became known: see `told_by`.
+    became known: see `told_by`. `inside(options)` are the rules that options hold, each by its place in them; `held_from` is
+    the semantics that a trigger had when rules could first hold it: see `semantics_of`.
     """
 
     key: str
@@ -245,6 +246,17 @@ class Trigger:
     holds: Callable[[History, Options], States | None] | None = None
     watch: Callable[[Options], tuple[Condition, ...]] | None = None
     tell: Callable[[Log, Options], list[Told]] | None = None
+    inside: Callable[[Options], Mapping[str, tuple[Trigger, Options]]] = lambda _: {}
+    held_from: int = 1
+
+
+def semantics_of(trigger: Trigger, options: Options) -> int:
+    """The semantics of a rule: its trigger's, and one more for each time that those of a rule inside it were raised.
+
+    Semantics only ever rise, so that a rule's never come back to what they were, whichever of them is raised.
+    """
+    inside = trigger.inside(options).values()
+    return trigger.semantics + sum(semantics_of(other, asked) - other.held_from for other, asked in inside)
 
 
 def told_by(trigger: Trigger, options: Options, log: Log, stretches: Iterable[Epoch] | None = None) -> list[Told]:

@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 
 from integration.domain.catalogue import Source, Trigger, split_source
 from integration.domain.errors import InvalidInput
-from integration.domain.ids import canonical, rule_id
 from integration.domain.scope import Scope
 from integration.service.evaluate import ActiveRule, polled
 from integration.service.wanting import wanted
@@ -64,9 +63,7 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
 def ask(gradewire: Gradewire, trigger_key: str, raw: Mapping[str, Any]) -> ActiveRule:
     """The rule that a trigger with these options is."""
     trigger = trigger_of(gradewire, trigger_key)
-    options = load_options(trigger.options, raw)
-    text = canonical(options)
-    return ActiveRule(rule_id(trigger.key, trigger.semantics, text), trigger, options, text)
+    return ActiveRule.asked(trigger, load_options(trigger.options, raw))
 
 
 def trigger_of(gradewire: Gradewire, key: str) -> Trigger:

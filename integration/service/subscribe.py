@@ -92,7 +92,7 @@ def wish(
         _agree(gradewire, connection, account_id, same, shadow=shadow)
         return same, False
     now, identity = gradewire.now(), new_id("sub_")
-    rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, now)
+    rules.ensure(connection, rule.id, rule.trigger.key, rule.semantics, rule.canonical, now)
     subscriptions.add(
         connection,
         id=identity,
@@ -116,7 +116,7 @@ def accompany(
         return
     of = ask(gradewire, CORRECTIONS, {"of": {"trigger": rule.trigger.key, "options": json.loads(rule.canonical)}})
     row = subscription_row(connection, account_id, identity)
-    rules.ensure(connection, of.id, of.trigger.key, of.trigger.semantics, of.canonical, gradewire.now())
+    rules.ensure(connection, of.id, of.trigger.key, of.semantics, of.canonical, gradewire.now())
     subscriptions.add(
         connection,
         id=new_id("sub_"),
@@ -223,7 +223,7 @@ def edit_subscription(
         if same not in (None, identity):
             raise Conflict(f"The subscription {same} wants just that already; end one of the two.")
         if same is None:
-            rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, gradewire.now())
+            rules.ensure(connection, rule.id, rule.trigger.key, rule.semantics, rule.canonical, gradewire.now())
             subscriptions.point_elsewhere(connection, identity, rule.id, wanted.text, gradewire.now())
             if row.corrections:
                 accompany(gradewire, connection, account_id, identity, rule, wanted)

@@ -136,6 +136,11 @@ class CompoundPayload(EventPayload):
     suppressed_count = suppressed_field()
 
 
+def inside(options: Options) -> dict[str, tuple[Trigger, Options]]:
+    """The conditions."""
+    return {f"conditions.{place}": parts(rule) for place, rule in enumerate(options["conditions"])}
+
+
 def sources(options: Options) -> tuple[str, ...]:
     """Those of all conditions."""
     return inputs(options["conditions"])
@@ -272,6 +277,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    inside=inside,
     summary=summary,
     sample=sample(
         KEY,

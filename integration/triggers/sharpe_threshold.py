@@ -157,6 +157,7 @@ TRIGGER = Trigger(
     label="New Sharpe Ratio Crossing",
     description="Triggers when a token's Sharpe ratio crosses a level.",
     semantics=2,
+    held_from=2,
     subject="token",
     options=SharpeOptions,
     payload=SharpePayload,

@@ -11,7 +11,7 @@ import pytest
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 
 from integration.domain import ids
-from integration.domain.catalogue import Case, Trigger, split_source, told_by
+from integration.domain.catalogue import Case, Trigger, semantics_of, split_source, told_by
 from integration.domain.history import Firing
 from integration.domain.payload import EventPayload, iso
 from integration.sources import load as load_sources
@@ -197,9 +197,10 @@ def test_options_read_back_from_their_canonical_text_fire_the_same(trigger: Trig
 
 @EVERY
 def test_ids_are_the_golden_ones(trigger: Trigger) -> None:
-    canonical = ids.canonical(loaded(trigger, {}))
-    event = ids.event_id(trigger.key, trigger.semantics, canonical, "token:3375", 1_620_950_400_000)
-    rule = ids.rule_id(trigger.key, trigger.semantics, canonical)
+    options = loaded(trigger, {})
+    canonical, semantics = ids.canonical(options), semantics_of(trigger, options)
+    event = ids.event_id(trigger.key, semantics, canonical, "token:3375", 1_620_950_400_000)
+    rule = ids.rule_id(trigger.key, semantics, canonical)
     assert (GOLDEN / f"{trigger.key}.txt").read_text(encoding="utf-8") == f"{canonical}\n{event}\n{rule}\n"
 
 
