@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from integration.domain.catalogue import Source, Trigger, split_source
 from integration.domain.errors import InvalidInput
+from integration.domain.numerals import whole
 from integration.domain.scope import Scope
 from integration.service.evaluate import ActiveRule, polled
 from integration.service.wanting import wanted
@@ -20,7 +21,7 @@ from integration.store.queries import subjects
 SCOPE_FIELDS = ("tokens", "category", "exchange", "top", "indices")
 #: A token is meant by a symbol that others share where its market rank is so many times as high; no rank is the lowest.
 DWARFED, UNRANKED = 10, 10_000
-MOST_NAMED = 200
+MOST_NAMED, MOST_TOP = 200, 1000
 MOST_DIGITS = 19
 
 
@@ -128,13 +129,7 @@ def _scope(connection: Connection, kind: str, value: Any) -> Scope:
     if kind == "any":
         return Scope()
     if kind == "top":
-        try:
-            n = int(str(value))
-        except ValueError as error:
-            raise InvalidInput("top must be a whole number from 1 to 1000.", field="top") from error
-        if not 1 <= n <= 1000:
-            raise InvalidInput("top must be from 1 to 1000.", field="top")
-        return Scope("top", n=n)
+        return Scope("top", n=_top(value))
     if kind in ("category", "exchange"):
         return Scope(kind, slug=_slug(connection, kind, str(value), kind))
     named = value if isinstance(value, list) else str(value).split(",")
@@ -143,6 +138,16 @@ def _scope(connection: Connection, kind: str, value: Any) -> Scope:
         raise InvalidInput(f"Name 1 to {MOST_NAMED} {kind}.", field=kind)
     one = "token" if kind == "tokens" else "index"
     return Scope(kind, tuple(sorted({_subject_id(connection, one, name, kind) for name in named})))
+
+
+def _top(value: Any) -> int:
+    try:
+        n = whole(value)
+    except ValueError as error:
+        raise InvalidInput(f"top must be a whole number from 1 to {MOST_TOP}, such as 10.", field="top") from error
+    if not 1 <= n <= MOST_TOP:
+        raise InvalidInput(f"top must be from 1 to {MOST_TOP}: use {1 if n < 1 else MOST_TOP}.", field="top")
+    return n
 
 
 def _check_named(

@@ -17,6 +17,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import DAY, Sides
 from integration.domain.history import Firing, History, max_gap
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.triggers._compound import Met, inputs, met
 from integration.triggers._conditions import RulesField, loaded, ordered, parts, words
@@ -83,13 +84,13 @@ class CompoundOptions(TriggerOptions):
             ],
         ),
     )
-    at_least = fields.Integer(
+    at_least = Whole(
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, MOST),
         metadata=described("At Least", "How many of the conditions must be met; empty means all"),
     )
-    within_days = fields.Float(
+    within_days = Number(
         load_default=7.0,
         validate=validate.Range(0, LONGEST_WITHIN),
         metadata=described(

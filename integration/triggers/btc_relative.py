@@ -16,6 +16,7 @@ from marshmallow import fields, post_load, validate, validates_schema
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Watch
 from integration.triggers._levels import (
@@ -42,7 +43,7 @@ FLOOR, LOWEST, HIGHEST = 1.0, -100.0, 10_000.0
 class RelativeOptions(TriggerOptions):
     """Which level, in which direction, over which window."""
 
-    level = fields.Float(
+    level = Number(
         load_default=10.0,
         validate=validate.Range(-90, 1000),
         metadata=described(

@@ -17,6 +17,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History, Ints
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.domain.retry import DAY
 from integration.triggers._levels import (
@@ -63,7 +64,7 @@ class PerformanceOptions(TriggerOptions):
         validate=validate.OneOf(list(PERIODS)),
         metadata=described("Period", "Over how many days; start is since the index began"),
     )
-    level = fields.Float(
+    level = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(-100, 1000),
@@ -75,7 +76,7 @@ class PerformanceOptions(TriggerOptions):
         validate=validate.OneOf(["none", "bitcoin", "index"]),
         metadata=described("Against", "Compare with Bitcoin, or with another index"),
     )
-    against_index = fields.Integer(
+    against_index = Whole(
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, 1_000_000),

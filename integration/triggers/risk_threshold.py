@@ -17,6 +17,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Watch
 from integration.triggers._levels import (
@@ -80,7 +81,7 @@ class RiskOptions(TriggerOptions):
     metric = fields.String(
         load_default="value_at_risk", validate=validate.OneOf(list(METRICS)), metadata=described("Metric", "What to watch")
     )
-    worse_than = fields.Float(
+    worse_than = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(-100, 2000),
@@ -94,7 +95,7 @@ class RiskOptions(TriggerOptions):
     also_recovery = fields.Boolean(
         load_default=False, metadata=described("Also Recovery", "Tell as well when it comes back within the limit")
     )
-    hysteresis = fields.Float(
+    hysteresis = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(0, 1000),

@@ -15,6 +15,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import level_sides, observed
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Watch
 from integration.triggers._levels import (
@@ -39,7 +40,7 @@ METRIC = "sharpe"
 class SharpeOptions(TriggerOptions):
     """Which level, in which direction, over which window."""
 
-    level = fields.Float(
+    level = Number(
         load_default=1.0,
         validate=validate.Range(-20, 20),
         metadata=described("Level", "The Sharpe ratio to watch; 1.0 is a common start, 2.0 is rare"),

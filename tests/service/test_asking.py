@@ -54,6 +54,8 @@ def scope(here: Script, trigger: str = "sharpe_threshold", **raw: Any) -> Scope:
         ({"category": "chain:ethereum"}, Scope("category", slug="chain:ethereum")),
         ({"exchange": "kraken"}, Scope("exchange", slug="kraken")),
         ({"top": "10"}, Scope("top", n=10)),
+        ({"top": 10.0}, Scope("top", n=10)),
+        ({"top": "10.0"}, Scope("top", n=10)),
     ],
 )
 def test_a_scope_has_one_form(here: Script, raw: dict[str, Any], wanted: Scope) -> None:
@@ -111,6 +113,7 @@ def test_a_rule_that_cannot_be_is_refused(here: Script, trigger: str, options: d
 
 def test_options_that_mean_the_same_are_one_rule(here: Script) -> None:
     ways: list[dict[str, Any]] = [{}, {"level": "1"}, {"hysteresis": ".05"}, {"cooldown_hours": 6.0, "min_observations": 1}]
+    ways += [{"cooldown_hours": "6"}, {"min_observations": 1.0}, {"min_observations": "1.0"}, {"level": " 1e0 "}]
     assert len({asking.ask(here.gradewire, "sharpe_threshold", options).id for options in ways}) == 1
     assert (
         asking.ask(here.gradewire, "sharpe_threshold", {"level": 2}).id != asking.ask(here.gradewire, "sharpe_threshold", {}).id
