@@ -100,6 +100,8 @@ class Derivation:
 
 #: The subject of what is about no token or index.
 MARKET: Final = "market"
+#: What tokens are compared with.
+BITCOIN: Final = "token:3375"
 
 
 def split_source(name: str) -> tuple[str, str | None]:
@@ -224,7 +226,8 @@ class Trigger:
     -1 where that is not known; there is none, or it answers None, for what only happens. `watch(options)` says what must
     happen to one of the clock's metrics before a rule can fire, so that a whole poll can be screened at once; none for
     what cannot be said so. `tell(log, options)` stands in for `scan` where events follow from the order in which readings
-    became known: see `told_by`. `inside(options)` are the rules that options hold, each by its place in them; `held_from` is
+    became known: see `told_by`. `against(options)` is the subject that others are compared with, about which itself nothing
+    can fire. `inside(options)` are the rules that options hold, each by its place in them; `held_from` is
     the semantics that a trigger had when rules could first hold it: see `semantics_of`.
     """
 
@@ -246,6 +249,7 @@ class Trigger:
     holds: Callable[[History, Options], States | None] | None = None
     watch: Callable[[Options], tuple[Condition, ...]] | None = None
     tell: Callable[[Log, Options], list[Told]] | None = None
+    against: Callable[[Options], str | None] = lambda _: None
     inside: Callable[[Options], Mapping[str, tuple[Trigger, Options]]] = lambda _: {}
     held_from: int = 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError
@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import Source, Trigger, split_source
 from integration.domain.errors import InvalidInput
 from integration.domain.numerals import whole
-from integration.domain.scope import Scope
-from integration.service.evaluate import ActiveRule, polled
+from integration.domain.scope import Facts, Scope
+from integration.service.evaluate import ActiveRule, polled, unnamed
 from integration.service.wanting import wanted
 from integration.service.wiring import Gradewire
 from integration.store.queries import subjects
@@ -94,13 +94,20 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
     if kind not in fits[about]:
         fit = " or ".join(k for k in fits[about] if k != "any") or "no scope"
         raise InvalidInput(f"{rule.trigger.label} is about each {about}: use {fit}.", field=kind)
-    _check_named(connection, gradewire.catalogue.triggers, rule.trigger, rule.options)
     scope = _scope(connection, kind, given.get(kind))
+    check_fit(gradewire, connection, rule, scope)
+    return scope
+
+
+def check_fit(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> None:
+    """Refuse a rule that can tell nothing within a scope: it names what is not known, compares something with itself, or
+    reads what is asked for token by token without naming any."""
+    _check_named(connection, rule.trigger, rule.options)
+    _check_compared(connection, rule.trigger, rule.options, scope)
     for source in _by_token(gradewire, rule):
         if scope.kind != "tokens":
             raise InvalidInput(f"{source.label} is read token by token: name the tokens you want.", field="tokens")
         _within_cap(gradewire, connection, source, set(scope.ids))
-    return scope
 
 
 def _by_token(gradewire: Gradewire, rule: ActiveRule) -> list[Source]:
@@ -150,9 +157,7 @@ def _top(value: Any) -> int:
     return n
 
 
-def _check_named(
-    connection: Connection, triggers: Mapping[str, Trigger], trigger: Trigger, options: Mapping[str, Any], inside: str = ""
-) -> None:
+def _check_named(connection: Connection, trigger: Trigger, options: Mapping[str, Any], inside: str = "") -> None:
     """Refuse options that name a category, exchange, token or index which is not known: they could never fire.
 
     Rules inside the options (conditions, what is corrected) are looked at as well.
@@ -161,21 +166,23 @@ def _check_named(
         value, kind, name = options[option], field.metadata.get("list"), inside + option
         if value in (None, ""):
             continue
-        for place, rule in _rules_in(name, value):
-            _check_named(connection, triggers, triggers[rule["trigger"]], rule["options"], f"{place}.options.")
         if kind in ("categories", "exchanges"):
             _slug(connection, {"categories": "category", "exchanges": "exchange"}[kind], str(value), name)
         elif kind in ("tokens", "indices"):
             _subject_id(connection, {"tokens": "token", "indices": "index"}[kind], str(value), name)
+    for place, (other, asked) in trigger.inside(options).items():
+        _check_named(connection, other, asked, f"{inside}{place}.options.")
 
 
-def _rules_in(name: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The rules that an option's value holds, each with its place."""
-    if isinstance(value, Mapping) and "trigger" in value:
-        yield name, value
-    elif isinstance(value, list):
-        for number, entry in enumerate(value):
-            yield from _rules_in(f"{name}.{number}", entry)
+def _check_compared(connection: Connection, trigger: Trigger, options: Mapping[str, Any], scope: Scope, place: str = "") -> None:
+    """Refuse to compare the only subject of a scope with itself; rules inside the options are looked at as well."""
+    against = trigger.against(options)
+    if against is not None and len(scope.ids) == 1 and scope.holds(Facts(against)):
+        known = subjects.load(connection, [against]).get(against, unnamed(against))
+        text = f"{place or 'This'} compares with {known.name}, which never moves against itself"
+        raise InvalidInput(f"{text}: name other {scope.kind}, with it or without.", field=scope.kind)
+    for inner, (other, asked) in trigger.inside(options).items():
+        _check_compared(connection, other, asked, scope, f"{place}.options.{inner}" if place else inner)
 
 
 def _slug(connection: Connection, kind: str, slug: str, field: str) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from integration.domain.errors import Conflict, NotFound
 from integration.domain.payload import iso
 from integration.domain.scope import Scope
-from integration.service.asking import ask, scope_of
+from integration.service.asking import ask, check_fit, scope_of
 from integration.service.destinations import Shown, destination_row
 from integration.service.evaluate import ActiveRule
 from integration.service.pricing import check_available, cost
@@ -212,7 +212,10 @@ def edit_subscription(
     rule = ask(gradewire, row.trigger, json.loads(row.options) if options is None else options)
     check_available(gradewire, rule)
     with gradewire.database.read() as connection:
-        wanted = Scope.parse(row.scope) if scope is None else scope_of(gradewire, connection, rule, scope)
+        if scope is None:
+            check_fit(gradewire, connection, rule, wanted := Scope.parse(row.scope))
+        else:
+            wanted = scope_of(gradewire, connection, rule, scope)
         price = cost(gradewire, connection, rule, wanted)
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)

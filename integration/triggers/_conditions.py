@@ -58,6 +58,19 @@ def _plain(value: Any) -> str:
     return json.loads(text) if (text := canonical(value)).startswith('"') else text
 
 
+class Asked(dict[str, Any]):
+    """A loaded rule that knows its place among those that were asked for, which are in another order once loaded."""
+
+    def __init__(self, rule: Rule, place: int) -> None:
+        super().__init__(rule)
+        self.place = place
+
+
+def place_of(rule: Rule, number: int) -> int:
+    """The place of a rule as it was asked for, for errors to name; `number` where it was not."""
+    return rule.place if isinstance(rule, Asked) else number
+
+
 class RuleSchema(Schema):
     """A trigger by its key, and its options; loaded through the trigger's own schema."""
 
@@ -102,13 +115,13 @@ class RulesField(fields.List[Any]):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         # a parser of query strings may hand over a list of texts
         only = value[0] if isinstance(value, list) and len(value) == 1 else value
-        rules = super()._deserialize(decoded(only) if isinstance(only, str) else value, *args, **kwargs)
+        rules: list[Any] = super()._deserialize(decoded(only) if isinstance(only, str) else value, *args, **kwargs)
         seen: dict[str, int] = {}
         for place, rule in enumerate(rules):
             first = seen.setdefault(canonical(rule), place)
             if first != place:
                 raise ValidationError({place: [f"It asks the same as condition {first}: leave it out."]})
-        return ordered(rules)
+        return ordered([Asked(rule, place) for place, rule in enumerate(rules)])
 
 
 def ordered(rules: list[Any]) -> list[Any]:

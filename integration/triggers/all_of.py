@@ -20,7 +20,7 @@ from integration.domain.history import Firing, History, max_gap
 from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.triggers._compound import Met, inputs, met
-from integration.triggers._conditions import RulesField, loaded, ordered, parts, words
+from integration.triggers._conditions import RulesField, loaded, ordered, parts, place_of, words
 from integration.triggers._levels import (
     UP,
     Crossed,
@@ -139,7 +139,7 @@ class CompoundPayload(EventPayload):
 
 def inside(options: Options) -> dict[str, tuple[Trigger, Options]]:
     """The conditions."""
-    return {f"conditions.{place}": parts(rule) for place, rule in enumerate(options["conditions"])}
+    return {f"conditions.{place_of(rule, number)}": parts(rule) for number, rule in enumerate(options["conditions"])}
 
 
 def sources(options: Options) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from marshmallow import fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number
@@ -86,6 +86,11 @@ class RelativePayload(EventPayload):
 def sources(options: Options) -> tuple[str, ...]:
     """Risk over the window, derived from daily closes."""
     return (f"risk_{options['window']}",)
+
+
+def against(_options: Options) -> str:
+    """Bitcoin."""
+    return BITCOIN
 
 
 def lookback(options: Options) -> Lookback:
@@ -177,6 +182,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    against=against,
     watch=watch,
     summary=summary,
     sample=sample(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number
@@ -72,6 +72,8 @@ METRICS = {
     "skew": Risk("skewness", "", "skew", DOWN, RATIO, -50, 50, 0),
     "kurtosis": Risk("kurtosis", "", "kurtosis", UP, RATIO, -10, 1000, 10),
 }
+#: Metrics that are 1 for Bitcoin, always.
+TO_BITCOIN = ("beta", "correlation")
 METRIC = "value_at_risk_95"
 
 
@@ -159,6 +161,11 @@ class RiskPayload(EventPayload):
 def sources(options: Options) -> tuple[str, ...]:
     """Published metrics, or those of a window."""
     return ("quantmetrics",) if options["window"] == PUBLISHED else (f"risk_{options['window']}",)
+
+
+def against(options: Options) -> str | None:
+    """Bitcoin, where the metric is about both."""
+    return BITCOIN if options["metric"] in TO_BITCOIN else None
 
 
 def lookback(options: Options) -> Lookback:
@@ -274,6 +281,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    against=against,
     watch=watch,
     summary=summary,
     sample=sample(

@@ -12,7 +12,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
 from integration.domain.delta import level_sides, observed
 from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number
@@ -81,6 +81,11 @@ class SharpePayload(EventPayload):
 def sources(options: Options) -> tuple[str, ...]:
     """Published ratios, or those of a window."""
     return ("quantmetrics",) if options["window"] == "published" else (f"risk_{options['window']}",)
+
+
+def against(options: Options) -> str | None:
+    """Bitcoin, where its ratio is compared with."""
+    return BITCOIN if options["relative_to_btc"] else None
 
 
 def lookback(options: Options) -> Lookback:
@@ -166,6 +171,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    against=against,
     watch=watch,
     summary=summary,
     sample=sample(

@@ -111,6 +111,25 @@ def test_a_destination_that_is_wrong(ada: Asker, refused: Refused, body: dict[st
     refused(ada.post("destinations", body), 422, field)
 
 
+def test_bitcoin_against_itself_is_refused_at_every_door(ada: Asker, market: Market, refused: Refused):
+    place = ada.post("destinations", {"channel": "email", "config": {"to": "a@example.com"}}).get_json()["id"]
+    wish = {"trigger": "btc_relative", "destination_id": place}
+    made = ada.post("subscriptions", {**wish, "scope": {"tokens": ["3375", "ETH"]}}).get_json()["id"]
+    other = ada.post("subscriptions", {**wish, "trigger": "sharpe_threshold", "scope": {"tokens": "3375"}}).get_json()["id"]
+    scope = {"tokens": "3375"}
+    headers = {"X-Api-Key": ada.key}
+    for answer in (
+        ada.get("triggers/btc_relative", **scope),
+        ada.post("hooks", {"target_url": HOOK, "event": "btc_relative", "filters": scope}),
+        ada.post("subscriptions", {**wish, "scope": scope}),
+        ada.post("subscriptions/preview", {"trigger": "btc_relative", "scope": scope}),
+        ada.post("backtests", {"trigger": "btc_relative", "scope": scope}),
+        ada.client.patch(f"/v1/subscriptions/{made}", json={"scope": scope}, headers=headers),
+        ada.client.patch(f"/v1/subscriptions/{other}", json={"options": {"relative_to_btc": True}}, headers=headers),
+    ):
+        assert "This compares with Bitcoin, which never moves against itself" in refused(answer, 422, "tokens")
+
+
 def test_a_body_that_is_no_json_object(ada: Asker, refused: Refused):
     deep = "[" * 100_000
     for text in ("{", "[]", "5", '"x"', "", deep, '{"a": ' + deep, "\xff", '{"top": ' + "9" * 5000 + "}"):
