@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final, Literal, TypeVar
@@ -252,6 +252,13 @@ class Trigger:
     against: Callable[[Options], str | None] = lambda _: None
     inside: Callable[[Options], Mapping[str, tuple[Trigger, Options]]] = lambda _: {}
     held_from: int = 1
+
+
+def rules_in(trigger: Trigger, options: Options, inside: str = "") -> Iterator[tuple[str, Trigger, Options]]:
+    """A rule, after all that its options hold, at any depth; each with what its options' names begin with in an error."""
+    for place, (other, asked) in trigger.inside(options).items():
+        yield from rules_in(other, asked, f"{inside}{place}.options.")
+    yield inside, trigger, options
 
 
 def semantics_of(trigger: Trigger, options: Options) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import Source, Trigger, split_source
+from integration.domain.catalogue import Source, Trigger, rules_in, split_source
 from integration.domain.errors import InvalidInput
 from integration.domain.numerals import whole
 from integration.domain.scope import Facts, Scope
@@ -18,10 +18,27 @@ from integration.service.wanting import wanted
 from integration.service.wiring import Gradewire
 from integration.store.queries import subjects
 
-SCOPE_FIELDS = ("tokens", "category", "exchange", "top", "indices")
+MOST_NAMED, MOST_TOP = 200, 1000
+#: What may say who is watched, and how.
+SCOPE_FIELDS: Mapping[str, str] = {
+    "tokens": "ids, symbols or names, separated by commas",
+    "category": "the slug of one, such as layer-1",
+    "exchange": "the id of one, such as binance",
+    "top": f"a whole number from 1 to {MOST_TOP}",
+    "indices": "ids or names, separated by commas",
+}
+#: What the library says of a value of the wrong kind, and what to do about it.
+REMEDIES = {
+    "Not a valid boolean.": "Not a valid boolean: use true or false.",
+    "Not a valid string.": "Not a valid string: write it as text.",
+    "Not a valid mapping type.": "Not a valid mapping: write it as a JSON object.",
+    "Not a valid list.": "Not a valid list: write it as a JSON array.",
+    "Field may not be null.": "It may not be null: leave it out, or give a value.",
+    "Missing data for required field.": "It is missing, and must be given.",
+    "Unknown field.": "Unknown field: leave it out.",
+}
 #: A token is meant by a symbol that others share where its market rank is so many times as high; no rank is the lowest.
 DWARFED, UNRANKED = 10, 10_000
-MOST_NAMED, MOST_TOP = 200, 1000
 MOST_DIGITS = 19
 
 
@@ -29,6 +46,8 @@ def load_options(schema: type[Schema], raw: Mapping[str, Any]) -> dict[str, Any]
     """Options with every default written out. Raises InvalidInput naming the field and the remedy."""
     known = schema().fields
     for name in raw:
+        if name in SCOPE_FIELDS and name not in known:
+            raise InvalidInput(f"{name} says who is watched: it belongs to the scope, as {SCOPE_FIELDS[name]}.", field=name)
         if name not in known:
             near = difflib.get_close_matches(str(name), [*known, *SCOPE_FIELDS], 1)
             hint = f" Did you mean {near[0]}?" if near else f" Options are: {', '.join(known)}."
@@ -57,8 +76,8 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
         key, messages = next(iter(messages.items()))
         if key != "_schema":
             path.append(str(key))
-    text = messages[0] if isinstance(messages, list) and messages else messages
-    return ".".join(path) or "body", str(text)
+    text = str(messages[0] if isinstance(messages, list) and messages else messages)
+    return ".".join(path) or "body", REMEDIES.get(text, text)
 
 
 def ask(gradewire: Gradewire, trigger_key: str, raw: Mapping[str, Any]) -> ActiveRule:
@@ -102,8 +121,9 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
 def check_fit(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> None:
     """Refuse a rule that can tell nothing within a scope: it names what is not known, compares something with itself, or
     reads what is asked for token by token without naming any."""
-    _check_named(connection, rule.trigger, rule.options)
-    _check_compared(connection, rule.trigger, rule.options, scope)
+    for inside, trigger, options in rules_in(rule.trigger, rule.options):
+        _check_named(connection, trigger, options, inside)
+        _check_compared(connection, trigger.against(options), scope, inside)
     for source in _by_token(gradewire, rule):
         if scope.kind != "tokens":
             raise InvalidInput(f"{source.label} is read token by token: name the tokens you want.", field="tokens")
@@ -157,11 +177,8 @@ def _top(value: Any) -> int:
     return n
 
 
-def _check_named(connection: Connection, trigger: Trigger, options: Mapping[str, Any], inside: str = "") -> None:
-    """Refuse options that name a category, exchange, token or index which is not known: they could never fire.
-
-    Rules inside the options (conditions, what is corrected) are looked at as well.
-    """
+def _check_named(connection: Connection, trigger: Trigger, options: Mapping[str, Any], inside: str) -> None:
+    """Refuse options that name a category, exchange, token or index which is not known: they could never fire."""
     for option, field in trigger.options().fields.items():
         value, kind, name = options[option], field.metadata.get("list"), inside + option
         if value in (None, ""):
@@ -170,19 +187,14 @@ def _check_named(connection: Connection, trigger: Trigger, options: Mapping[str,
             _slug(connection, {"categories": "category", "exchanges": "exchange"}[kind], str(value), name)
         elif kind in ("tokens", "indices"):
             _subject_id(connection, {"tokens": "token", "indices": "index"}[kind], str(value), name)
-    for place, (other, asked) in trigger.inside(options).items():
-        _check_named(connection, other, asked, f"{inside}{place}.options.")
 
 
-def _check_compared(connection: Connection, trigger: Trigger, options: Mapping[str, Any], scope: Scope, place: str = "") -> None:
-    """Refuse to compare the only subject of a scope with itself; rules inside the options are looked at as well."""
-    against = trigger.against(options)
+def _check_compared(connection: Connection, against: str | None, scope: Scope, inside: str) -> None:
+    """Refuse to compare the only subject of a scope with itself."""
     if against is not None and len(scope.ids) == 1 and scope.holds(Facts(against)):
         known = subjects.load(connection, [against]).get(against, unnamed(against))
-        text = f"{place or 'This'} compares with {known.name}, which never moves against itself"
+        text = f"{inside.removesuffix('.options.') or 'This'} compares with {known.name}, which never moves against itself"
         raise InvalidInput(f"{text}: name other {scope.kind}, with it or without.", field=scope.kind)
-    for inner, (other, asked) in trigger.inside(options).items():
-        _check_compared(connection, other, asked, scope, f"{place}.options.{inner}" if place else inner)
 
 
 def _slug(connection: Connection, kind: str, slug: str, field: str) -> str:

@@ -50,7 +50,7 @@ def create_subscription(
         price = cost(gradewire, connection, rule, wanted)
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
-        destination = destination_row(connection, account_id, destination_id)
+        destination = destination_row(connection, account_id, destination_id, "destination_id")
         identity, _ = wish(gradewire, connection, account_id, rule, wanted, destination.id, origin, shadow=shadow)
         if corrections or (corrections is None and destination.channel == "webhook"):
             accompany(gradewire, connection, account_id, identity, rule, wanted)

@@ -96,7 +96,8 @@ class Several(fields.String):
     """Some of the choices, comma separated, in any order; an empty text means all. Loaded in the order of the choices."""
 
     def __init__(self, choices: Sequence[str], **options: Any) -> None:
-        super().__init__(load_default=",".join(choices), **options)
+        wrong: dict[str, Any] = {"invalid": f"Write them as one text, separated by commas, of: {', '.join(choices)}."}
+        super().__init__(load_default=",".join(choices), error_messages=wrong, **options)
         self.choices = tuple(choices)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:

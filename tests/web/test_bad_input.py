@@ -61,7 +61,7 @@ def test_a_query_that_is_wrong(ada: Asker, market: Market, refused: Refused, que
     [
         ({"target_url": None}, "target_url", "null"),
         ({"target_url": "ftp"}, "target_url", "https://"),
-        ({"target_url": 5}, "target_url", "Not a valid string"),
+        ({"target_url": 5}, "target_url", "Not a valid string: write it as text."),
         ({"target_url": "http://example.com/hook"}, "target_url", "must begin with https://"),
         ({"target_url": "https://10.0.0.1/hook"}, "target_url", "private"),
         ({"target_url": "https://127.0.0.1/hook"}, "target_url", "private"),
@@ -132,10 +132,56 @@ def test_bitcoin_against_itself_is_refused_at_every_door(ada: Asker, market: Mar
 
 def test_a_body_that_is_no_json_object(ada: Asker, refused: Refused):
     deep = "[" * 100_000
-    for text in ("{", "[]", "5", '"x"', "", deep, '{"a": ' + deep, "\xff", '{"top": ' + "9" * 5000 + "}"):
+    object_, no_json = "The body must be a JSON object", "The body is not JSON: "
+    for text, says in (
+        ("{", no_json + "expecting property name enclosed in double quotes at line 1, column 2"),
+        ('{"a": 1,\n "b" 2}', no_json + "expecting ':' delimiter at line 2, column 6"),
+        ("[]", object_),
+        ("5", object_),
+        ('"x"', object_),
+        (deep, no_json + "it is nested too deeply"),
+        ('{"a": ' + deep, no_json + "it is nested too deeply"),
+        ("\xff", no_json + "it is not utf-8 at byte 0"),
+        ('{"top": ' + "9" * 5000 + "}", no_json + "a number is too long"),
+    ):
         answer = ada.post("hooks", data=text.encode("latin-1"), content_type="application/json")
-        refused(answer, 400 if text else 422, None if text else "target_url")
+        assert says in refused(answer, 400, None)
+    refused(ada.post("hooks", data=b"", content_type="application/json"), 422, "target_url")
     refused(ada.post("hooks", data="event=x", content_type="application/x-www-form-urlencoded"), 415, None)
+
+
+def test_a_destination_that_is_not_there_is_named_by_the_field_it_was_asked_for_by(ada: Asker, refused: Refused, market: Market):
+    wish = {"trigger": "grade_changed", "destination_id": "dst_none"}
+    assert "You have no destination 'dst_none'" in refused(ada.post("subscriptions", wish), 404, "destination_id")
+    refused(ada.get("destinations/dst_none"), 404, None)
+
+
+def test_a_condition_that_the_plan_has_not_is_named_with_what_may_stand_there_instead(
+    ada: Asker, refused: Refused, market: Market
+):
+    fine = {"trigger": "grade_threshold"}
+    published = {"trigger": "sharpe_threshold", "options": {"window": "published"}}
+    index = {"trigger": "price_level", "options": {"line": "resistance"}}
+    wish = {"trigger": "all_of", "options": {"conditions": [published, fine]}}
+    says = refused(ada.post("subscriptions/preview", wish), 422, "conditions.0.options.window")
+    assert "Choose another window: 30d, 90d, 365d." in says
+    wish["options"] = {"conditions": [fine, published]}
+    refused(ada.post("subscriptions/preview", wish), 422, "conditions.1.options.window")
+    corrected = {"of": {"trigger": "all_of", "options": {"conditions": [fine, published]}}}
+    field = "of.options.conditions.1.options.window"
+    refused(ada.get("triggers/data_corrected", of=json.dumps(corrected["of"])), 422, field)
+    refused(
+        ada.get("triggers/all_of", conditions=json.dumps([fine, {"trigger": "market_regime_changed"}])),
+        422,
+        "conditions.1.trigger",
+    )
+    refused(ada.get("triggers/all_of", conditions=json.dumps([fine, index])), 422, "conditions.1.trigger")
+
+
+def test_who_is_watched_is_no_option(ada: Asker, refused: Refused):
+    for name, says in (("indices", "as ids or names"), ("tokens", "as ids, symbols or names"), ("top", "as a whole number")):
+        hook = {"target_url": HOOK, "event": "sharpe_threshold", "options": {name: 1}}
+        assert f"{name} says who is watched: it belongs to the scope, {says}" in refused(ada.post("hooks", hook), 422, name)
 
 
 def test_a_huge_body_is_refused_unread(ada: Asker, refused: Refused):
