@@ -86,11 +86,11 @@ def store_destination(
     return identity
 
 
-def destination_row(connection: Connection, account_id: str, identity: str) -> Any:
-    """One of the account's destinations; NotFound where it is another's or none."""
+def destination_row(connection: Connection, account_id: str, identity: str, field: str | None = None) -> Any:
+    """One of the account's destinations; NotFound where it is another's or none, naming the field that it was asked for by."""
     row = subscriptions.destination_of(connection, account_id, identity)
     if row is None or row.status == "ended":
-        raise NotFound(f"There is no destination {identity[:40]!r}.")
+        raise NotFound(f"You have no destination {identity[:40]!r}: make one first, or name one that you have.", field=field)
     return row
 
 

@@ -10,11 +10,12 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
+from marshmallow import ValidationError
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import MARKET, Source, SubjectRow, Trigger, split_source, told_by
+from integration.domain.catalogue import MARKET, Source, SubjectRow, Trigger, semantics_of, split_source, told_by
 from integration.domain.history import Epoch, Log, Told, join, max_gap
-from integration.domain.ids import event_id
+from integration.domain.ids import canonical, event_id, rule_id
 from integration.domain.retry import HOUR
 from integration.domain.scope import Facts
 from integration.domain.screen import Condition
@@ -52,6 +53,17 @@ class ActiveRule:
         """A rule with what must happen to its clock's metrics before it can fire; nothing where that cannot be said."""
         return cls(identity, trigger, options, canonical, () if trigger.watch is None else trigger.watch(options))
 
+    @classmethod
+    def asked(cls, trigger: Trigger, options: Mapping[str, Any]) -> ActiveRule:
+        """The rule that a trigger with loaded options is."""
+        text = canonical(options)
+        return cls(rule_id(trigger.key, semantics_of(trigger, options), text), trigger, options, text)
+
+    @property
+    def semantics(self) -> int:
+        """Those of its trigger, and what those of rules inside it were raised by."""
+        return semantics_of(self.trigger, self.options)
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """The sources it reads, as its trigger names them; the first is its clock."""
@@ -74,11 +86,16 @@ Found: TypeAlias = tuple[ActiveRule, str, Told]
 
 
 def active(catalogue: Catalogue, row: Any) -> ActiveRule | None:
-    """A stored rule made ready; None where this version has another trigger of that name or none."""
+    """A stored rule made ready; None where this version has no such trigger, means something else by it, or refuses it."""
     trigger = catalogue.triggers.get(row.trigger)
-    if trigger is None or trigger.semantics != row.semantics:
+    if trigger is None:
         return None
-    return ActiveRule.of(row.id, trigger, trigger.options().load(json.loads(row.options)), row.options)
+    try:
+        options = trigger.options().load(json.loads(row.options))
+    except ValidationError:  # it must never stop the others
+        return None
+    same = semantics_of(trigger, options) == row.semantics
+    return ActiveRule.of(row.id, trigger, options, row.options) if same else None
 
 
 def polled(catalogue: Catalogue, name: str) -> tuple[str, ...]:
@@ -169,7 +186,7 @@ def unnamed(subject: str) -> SubjectRow:
 def identified(found: Iterable[Found]) -> dict[str, Found]:
     """Firings by the id of their event, in the order they are numbered in."""
     return {
-        event_id(rule.trigger.key, rule.trigger.semantics, rule.canonical, subject, told.firing.as_of): (rule, subject, told)
+        event_id(rule.trigger.key, rule.semantics, rule.canonical, subject, told.firing.as_of): (rule, subject, told)
         for rule, subject, told in sorted(found, key=lambda f: (f[2].known_at, f[2].firing.as_of, f[1], f[0].id))
     }
 

@@ -85,7 +85,7 @@ def _register(
             f"You read {MOST_FEEDS} feeds, the most an account may. One sleeps after 30 days unread; use fewer.",
             retry_after=3_600,
         )
-    rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, now)
+    rules.ensure(connection, rule.id, rule.trigger.key, rule.semantics, rule.canonical, now)
     if not awake:
         rules.restart_feed(connection, identity, rule.id, scope.text, now)
         fill(gradewire, connection, identity, rule, scope, now)

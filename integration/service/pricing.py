@@ -11,8 +11,9 @@ from typing import Any
 from marshmallow import ValidationError, validate
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import MARKET, Source, Trigger
+from integration.domain.catalogue import MARKET, Source, Trigger, rules_in
 from integration.domain.errors import InvalidInput
+from integration.domain.ids import canonical
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
 from integration.service.agenda import intervals, past_of
@@ -174,15 +175,18 @@ def _subjects(connection: Connection, source: Source, scope: Scope) -> list[str]
 
 
 def check_available(gradewire: Gradewire, rule: ActiveRule) -> None:
-    """Refuse a rule whose sources are gone or not in the plan, naming the option that chose them and what it may be instead."""
-    reason = unavailable(gradewire, rule.trigger, rule.options)
-    if not reason:
-        return
-    for name, others in _choices(rule.trigger):
-        fit = [each for each in others if not _refused(gradewire, rule, name, each)]
-        if fit:
-            raise InvalidInput(f"{reason} Choose another {name}: {', '.join(fit)}.", field=name)
-    raise InvalidInput(reason, field="trigger")
+    """Refuse a rule whose sources are gone or not in the plan, naming the option that chose them and what it may be instead.
+
+    Of rules inside the options it names the first that cannot be had.
+    """
+    for inside, trigger, options in rules_in(rule.trigger, rule.options):
+        reason = unavailable(gradewire, trigger, options)
+        for name, others in _choices(trigger) if reason else ():
+            fit = [each for each in others if not _refused(gradewire, trigger, options, name, each)]
+            if fit:
+                raise InvalidInput(f"{reason} Choose another {name}: {', '.join(fit)}.", field=inside + name)
+        if reason:
+            raise InvalidInput(reason, field=f"{inside.removesuffix('options.')}trigger")
 
 
 def unavailable(gradewire: Gradewire, trigger: Trigger, options: Mapping[str, Any]) -> str:
@@ -198,9 +202,9 @@ def _choices(trigger: Trigger) -> Iterator[tuple[str, list[str]]]:
                 yield name, [str(each) for each in check.choices]
 
 
-def _refused(gradewire: Gradewire, rule: ActiveRule, name: str, value: str) -> bool:
-    """Whether the rule with another value of an option is no rule, or cannot be had either."""
+def _refused(gradewire: Gradewire, trigger: Trigger, options: Mapping[str, Any], name: str, value: str) -> bool:
+    """Whether a trigger's options with another value of one are none, or cannot be had either."""
     with contextlib.suppress(ValidationError):
-        changed = rule.trigger.options().load({**json.loads(rule.canonical), name: value})
-        return bool(unavailable(gradewire, rule.trigger, changed))
+        changed = trigger.options().load({**json.loads(canonical(options)), name: value})
+        return bool(unavailable(gradewire, trigger, changed))
     return True

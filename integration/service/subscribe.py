@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from integration.domain.errors import Conflict, InvalidInput, NotFound
 from integration.domain.payload import iso
 from integration.domain.scope import Scope
-from integration.service.asking import ask, scope_of
+from integration.service.asking import ask, check_fit, scope_of
 from integration.service.destinations import Shown, destination_row
 from integration.service.evaluate import ActiveRule
 from integration.service.pricing import check_available, cost
@@ -51,7 +51,7 @@ def create_subscription(
         price = cost(gradewire, connection, rule, wanted)
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
-        destination = destination_row(connection, account_id, destination_id)
+        destination = destination_row(connection, account_id, destination_id, "destination_id")
         told = manner_of(gradewire, destination.channel, manner)
         identity, fresh = wish(
             gradewire, connection, account_id, rule, wanted, destination.id, origin, shadow=shadow, manner=told
@@ -99,7 +99,7 @@ def wish(
         _agree(gradewire, connection, account_id, same, shadow=shadow)
         return same, False
     now, identity = gradewire.now(), new_id("sub_")
-    rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, now)
+    rules.ensure(connection, rule.id, rule.trigger.key, rule.semantics, rule.canonical, now)
     subscriptions.add(
         connection,
         id=identity,
@@ -134,7 +134,7 @@ def accompany(
         return
     of = ask(gradewire, CORRECTIONS, {"of": {"trigger": rule.trigger.key, "options": json.loads(rule.canonical)}})
     row = subscription_row(connection, account_id, identity)
-    rules.ensure(connection, of.id, of.trigger.key, of.trigger.semantics, of.canonical, gradewire.now())
+    rules.ensure(connection, of.id, of.trigger.key, of.semantics, of.canonical, gradewire.now())
     subscriptions.add(
         connection,
         id=new_id("sub_"),
@@ -234,7 +234,10 @@ def edit_subscription(
     rule = ask(gradewire, row.trigger, json.loads(row.options) if options is None else options)
     check_available(gradewire, rule)
     with gradewire.database.read() as connection:
-        wanted = Scope.parse(row.scope) if scope is None else scope_of(gradewire, connection, rule, scope)
+        if scope is None:
+            check_fit(gradewire, connection, rule, wanted := Scope.parse(row.scope))
+        else:
+            wanted = scope_of(gradewire, connection, rule, scope)
         price = cost(gradewire, connection, rule, wanted)
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
@@ -245,7 +248,7 @@ def edit_subscription(
         if same not in (None, identity):
             raise Conflict(f"The subscription {same} wants just that already; end one of the two.")
         if same is None:
-            rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, gradewire.now())
+            rules.ensure(connection, rule.id, rule.trigger.key, rule.semantics, rule.canonical, gradewire.now())
             subscriptions.point_elsewhere(connection, identity, rule.id, wanted.text, gradewire.now())
             if row.corrections:
                 accompany(gradewire, connection, account_id, identity, rule, wanted)

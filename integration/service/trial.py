@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from integration.domain.backtest import Mark, flaps, gaps, others
 from integration.domain.catalogue import Source
 from integration.domain.history import History, Log, Told, epochs, max_gap
-from integration.domain.ids import canonical, rule_id
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
 from integration.service.bygone import Memory, Past
@@ -189,8 +188,6 @@ def _with(rule: ActiveRule, option: str, value: float | None) -> ActiveRule | No
     if option not in schema.fields:
         return None
     try:
-        options = schema.load({**json.loads(rule.canonical), option: value})
+        return ActiveRule.asked(rule.trigger, schema.load({**json.loads(rule.canonical), option: value}))
     except ValidationError:
         return None
-    text = canonical(options)
-    return ActiveRule(rule_id(rule.trigger.key, rule.trigger.semantics, text), rule.trigger, options, text)

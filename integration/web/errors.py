@@ -98,7 +98,9 @@ def _validation(error: HTTPError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    answer = _answer(status, _code(status), TEXTS.get(status, error.description or error.name))
+    # what is said where it was raised says more than what is said of every such status
+    own = error.description if error.description != type(error).description else None
+    answer = _answer(status, _code(status), own or TEXTS.get(status, error.description or error.name))
     kept = {name: value for name, value in error.get_headers(request.environ) if name in ("Allow", "Retry-After", "Location")}
     answer.headers.update(kept)
     return answer

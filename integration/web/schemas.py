@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import fields, validate
 
+from integration.domain.numerals import Whole
 from integration.domain.payload import described
 
 
@@ -107,7 +108,7 @@ class ListQuery(Schema):
     q = fields.String(
         load_default="", validate=validate.Length(max=100), metadata=described("Search", "Part of a name or symbol")
     )
-    page = fields.Integer(load_default=0, validate=validate.Range(0, 1000), metadata=described("Page", "From 0; 100 a page"))
+    page = Whole(load_default=0, validate=validate.Range(0, 1000), metadata=described("Page", "From 0; 100 a page"))
 
 
 class Cost(Schema):
@@ -298,8 +299,8 @@ class DeliveryQuery(Schema):
 
     state = fields.String(validate=validate.OneOf(_STATES), metadata=described("State"))
     subscription_id = _text("Subscription ID")
-    limit = fields.Integer(load_default=100, validate=validate.Range(1, 1000), metadata=described("Limit"))
-    before = fields.Integer(validate=validate.Range(1, 2**53), metadata=described("Before", "The last id of the page before"))
+    limit = Whole(load_default=100, validate=validate.Range(1, 1000), metadata=described("Limit"))
+    before = Whole(validate=validate.Range(1, 2**53), metadata=described("Before", "The last id of the page before"))
 
 
 class DeliveryOut(Schema):
