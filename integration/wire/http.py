@@ -90,7 +90,7 @@ class Transport(Generic[Tag]):
         over, self._stillborn = self._stillborn, []
         more = 1
         while more:
-            more, good, bad = self._multi.info_read(self.most)
+            more, good, bad = self._multi.info_read(256)
             over += [self._end(curl.transfer, 0, "") for curl in good]
             over += [self._end(curl.transfer, number, text) for curl, number, text in bad]
         return over
