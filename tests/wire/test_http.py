@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import resource
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -21,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from integration.domain.message import HttpRequest
-from integration.wire.http import MOST, WINDOW, Transport
+from integration.wire.http import BURST, MOST, Transport
 from integration.wire.transfer import seconds_asked
 from tests.receiver import Answer, Receiver
 from tests.receiver import receiver as run_receiver
@@ -100,7 +102,7 @@ def test_redirects_are_answers_and_not_followed(private: Transport[Any], receive
 def test_the_check_is_made_for_each_socket_so_a_name_that_moves_is_caught(receiver: Receiver) -> None:
     """127.0.0.2 stands for a public address here: the policy of this test allows that one only."""
     with closing(Transport[Any](total_ms=2_000)) as transport:
-        transport.dial = lambda address: address == "127.0.0.2"
+        transport.policy = Only("127.0.0.2")
         pin(transport, f"rebind.test:{receiver.port}:127.0.0.2")
         with socket.create_server(("127.0.0.2", receiver.port)) as listening:
             thread = threading.Thread(target=_answer_once, args=(listening,))
@@ -114,16 +116,22 @@ def test_the_check_is_made_for_each_socket_so_a_name_that_moves_is_caught(receiv
 
 def test_of_a_name_with_two_addresses_only_the_allowed_one_is_dialled(receiver: Receiver) -> None:
     with closing(Transport[Any](total_ms=2_000)) as transport:
-        dialled: list[str] = []
-
-        def dial(address: str) -> bool:
-            dialled.append(address)
-            return address == "127.0.0.1"
-
-        transport.dial = dial
+        transport.policy = only = Only("127.0.0.1")
         pin(transport, f"mixed.test:{receiver.port}:127.0.0.9,127.0.0.1")
         assert transport.send(post(receiver.url("/", "mixed.test"))).status == 200
-    assert dialled == ["127.0.0.9", "127.0.0.1"]
+    assert only.asked == ["127.0.0.9", "127.0.0.1"]
+
+
+class Only:
+    """A policy for which one address of this machine stands for the public ones."""
+
+    def __init__(self, public: str) -> None:
+        self.public = public
+        self.asked: list[str] = []
+
+    def objection(self, address: str, _port: int) -> str:
+        self.asked.append(address)
+        return "" if address == self.public else "the address is not public"
 
 
 def pin(transport: Transport[Any], entry: str) -> None:
@@ -200,18 +208,105 @@ def test_many_go_at_once_and_each_answer_finds_its_request(private: Transport[An
     assert private.in_flight == 0
 
 
-def test_slow_receivers_give_up_their_place_to_others(receiver: Receiver) -> None:
+def test_receivers_that_hang_are_waited_for_up_to_a_limit(private: Transport[Any], receiver: Receiver) -> None:
     receiver.on("/slow", Answer(held=True))
-    with closing(Transport[Any](allow_private=True, total_ms=5_000)) as transport:
-        for number in range(WINDOW):
-            transport.start(number, post(receiver.url("/slow")))
-        assert not transport.has_room()
-        until = time.monotonic() + 5
-        while not transport.has_room() and time.monotonic() < until:
-            assert transport.finished(0.05) == []
-        assert transport.has_room()
-        assert WINDOW < MOST
-        receiver.release()
+    private.most = 4
+    for number in range(4):
+        assert private.has_room()
+        private.start(number, post(receiver.url("/slow")))
+    assert not private.has_room()
+    receiver_has_it(private, receiver)
+    assert not private.has_room()
+    receiver.release()
+    until_over(private, 4)
+    assert private.has_room()
+
+
+def test_repeated_attempts_leave_half_of_all_places_to_first_ones(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/slow", Answer(held=True))
+    private.most = 8
+    for number in range(4):
+        assert private.has_room(retry=True)
+        private.start(number, post(receiver.url("/slow")), retry=True)
+    assert not private.has_room(retry=True)
+    for number in range(4):
+        assert private.has_room()
+        private.start(number, post(receiver.url("/slow")))
+    assert not private.has_room()
+    receiver.release()
+    until_over(private, 8)
+    assert private.has_room(retry=True)
+
+
+def test_what_is_dropped_frees_the_places_of_repeated_attempts(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/slow", Answer(held=True))
+    private.most = 2
+    private.start("dropped", post(receiver.url("/slow")), retry=True)
+    assert not private.has_room(retry=True)
+    private.abandon()
+    assert private.has_room(retry=True)
+    receiver.release()
+
+
+def test_a_burst_ends_with_a_look_at_what_is_over_and_that_look_does_not_wait(
+    private: Transport[Any], receiver: Receiver
+) -> None:
+    receiver.on("/slow", Answer(held=True))
+    while private.has_room():
+        private.start(0, post(receiver.url("/slow")))
+    assert private.in_flight == BURST < MOST
+    began = time.monotonic()
+    assert private.finished(5.0) == []
+    assert time.monotonic() - began < 2
+    assert private.has_room()
+    receiver.release()
+    until_over(private, BURST)
+
+
+def test_a_process_with_a_thousand_open_files_is_no_slower(private: Transport[Any], receiver: Receiver) -> None:
+    """select() knows no descriptor above 1,023; a worker with a thousand kept connections has them."""
+    with ExitStack() as files:
+        null = files.enter_context(Path("/dev/null").open("rb"))
+        for _ in range(1_050):
+            files.callback(os.close, os.dup(null.fileno()))
+        began = time.monotonic()
+        for _ in range(5):
+            assert private.send(post(receiver.url(), fresh=True)).status == 200
+        assert time.monotonic() - began < 0.9
+
+
+def test_an_exhausted_limit_of_open_files_is_our_own_failure_and_nothing_was_sent(
+    private: Transport[Any], receiver: Receiver
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        reply = private.send(post("http://127.0.0.1:1/"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "failed", False)
+    assert reply.detail == "Too many open files"
+    assert private.send(post(receiver.url())).status == 200
+
+
+def test_as_many_sockets_are_used_as_open_files_are_allowed() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
+        with closing(Transport[Any]()) as transport:
+            assert transport.most == MOST
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 2 * MOST
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def until_over(transport: Transport[Any], count: int) -> None:
+    until, over = time.monotonic() + 5, 0
+    while over < count and time.monotonic() < until:
+        over += len(transport.finished(0.1))
+    assert over == count
 
 
 def test_what_is_under_way_can_be_dropped(private: Transport[Any], receiver: Receiver) -> None:
