@@ -264,7 +264,7 @@ def _work(gradewire: Gradewire) -> None:
 
     configure(app, gradewire.settings.replace(redis_url=""))
     use(gradewire)
-    beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
+    beat = EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler)
     beat.daemon = True
     observe.delay()
     sweep.delay()

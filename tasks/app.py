@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
+from kombu.transport import redis
 
 from integration.config import Settings, load
 from integration.domain.clock import MarketClock
@@ -42,7 +43,10 @@ def schedule(settings: Settings) -> dict[str, Any]:
 def configure(app: Celery, settings: Settings) -> Celery:
     """Broker and schedule from the settings: Redis where it is set, else messages stay in this process."""
     embedded = not settings["redis_url"]
-    transport = {"polling_interval": 0.01} if embedded else {"max_connections": 300, "visibility_timeout": 3_600}
+    # Messages hold no work, so none is worth acknowledging. Nor is any to be brought back: where Redis has gone away meanwhile,
+    # a worker that tries to ends of it (kombu 5.7).
+    transport = {"polling_interval": 0.01} if embedded else {"max_connections": 300, "ack_emulation": False}
+    redis.Channel.do_restore = False
     app.conf.update(
         broker_url="memory://localhost//" if embedded else settings["redis_url"],
         broker_transport_options=transport,
@@ -56,6 +60,7 @@ def configure(app: Celery, settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         beat_schedule=schedule(settings),
+        beat_scheduler="tasks.steady:SteadyScheduler",
         timezone="UTC",
     )
     return app

@@ -54,24 +54,51 @@ def _directory(owner: str | None) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-@contextmanager
-def _running(command: Sequence[str], log: Path, ready: Callable[[], bool], *, stop: int, user: str | None) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=log.parent, **_as(user))
-    try:
+@dataclass
+class Server:
+    """A program that serves until it is stopped; restarted, it keeps its address and what is on its disk."""
+
+    command: Sequence[str]
+    log: Path
+    ready: Callable[[], bool]
+    stop_signal: int
+    user: str | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, cwd=self.log.parent, **_as(self.user))
         until = time.monotonic() + TEN_SECONDS
-        while not ready():
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"{command[0]} did not start:\n{log.read_text()[-2000:]}")
+        while not self.ready():
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{self.command[0]} did not start:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.02)
-        yield
-    finally:
-        process.send_signal(stop)
+
+    def stop(self, by: int | None = None) -> None:
+        """End it, by its own signal or another."""
+        assert self.process
+        self.process.send_signal(by or self.stop_signal)
         try:
-            process.wait(TEN_SECONDS)
+            self.process.wait(TEN_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self.process.kill()
+            self.process.wait()
+
+    def restart(self, by: int | None = None) -> None:
+        """End it and start it again, at the same address."""
+        self.stop(by)
+        self.start()
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[Server]:
+    try:
+        server.start()
+        yield server
+    finally:
+        if server.process:
+            server.stop()
 
 
 def _as(user: str | None) -> dict[str, Any]:
@@ -92,6 +119,13 @@ def _unprivileged() -> str | None:
 @contextmanager
 def postgresql(*, durable: bool = False) -> Iterator[str]:
     """A fresh cluster; yields the URL of its database `postgres`. Not durable: faster, for tests only."""
+    with postgresql_server(durable=durable) as (url, _):
+        yield url
+
+
+@contextmanager
+def postgresql_server(*, durable: bool = False) -> Iterator[tuple[str, Server]]:
+    """The same with the server, to be restarted. SIGQUIT ends it as a crash would: it recovers from its log."""
     user, initdb, server = _unprivileged(), program("initdb"), program("postgres")
     with _directory(user) as path:
         data, port = path / "data", free_port()
@@ -105,8 +139,8 @@ def postgresql(*, durable: bool = False) -> Iterator[str]:
         options = [part for setting in settings for part in ("-c", setting)]
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         ready = lambda: _answers_postgresql(url)  # noqa: E731
-        with _running([server, "-D", str(data), *options], path / "log", ready, stop=signal.SIGINT, user=user):
-            yield url
+        with _running(Server([server, "-D", str(data), *options], path / "log", ready, signal.SIGINT, user)) as running:
+            yield url, running
 
 
 def _answers_postgresql(url: str) -> bool:
@@ -123,12 +157,19 @@ def _answers_postgresql(url: str) -> bool:
 @contextmanager
 def redis_server() -> Iterator[str]:
     """Redis without persistence; yields the URL of its database 0."""
+    with forgetful_redis() as (url, _):
+        yield url
+
+
+@contextmanager
+def forgetful_redis() -> Iterator[tuple[str, Server]]:
+    """The same with the server: restarted, it has lost every key."""
     server, port = program("redis-server"), free_port()
     with _directory(None) as path:
         command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(path)]
         ready = lambda: _answers_redis(port)  # noqa: E731
-        with _running(command, path / "log", ready, stop=signal.SIGTERM, user=None):
-            yield f"redis://127.0.0.1:{port}/0"
+        with _running(Server(command, path / "log", ready, signal.SIGTERM)) as running:
+            yield f"redis://127.0.0.1:{port}/0", running
 
 
 def _answers_redis(port: int) -> bool:
@@ -189,10 +230,11 @@ def nginx_sink(*, status: int = 204) -> Iterator[Sink]:
         user = "user root;" if os.geteuid() == 0 else ""
         (path / "nginx.conf").write_text(_NGINX.format(path=path, port=port, status=status, user=user))
         command = [server, "-p", str(path), "-e", str(path / "error.log"), "-c", str(path / "nginx.conf")]
-        with _running(command, path / "log", lambda: _listens(port), stop=signal.SIGTERM, user=None):
+        with _running(Server(command, path / "log", lambda: listens(port), signal.SIGTERM)):
             yield Sink(port)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether anyone listens at a port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -74,7 +74,7 @@ def test_worker_and_beat_poll_evaluate_and_deliver_signed_events_once_each(
     hook, _ = hooks.create_hook(gradewire, owner, receiver.url("/hook"), "grade_changed", {"points": 5}, {})
     with ExitStack() as stack:
         start(stack, environment, "worker", "--pool", "prefork", "--concurrency", "2", "--loglevel", "WARNING")
-        start(stack, environment, "beat", "--scheduler", "celery.beat:Scheduler", "--schedule", str(tmp_path / "beat"))
+        start(stack, environment, "beat", "--schedule", str(tmp_path / "beat"))
         receiver.wait_for(10, 60)
         time.sleep(1)
     got = list(receiver.at("/hook"))
