@@ -262,7 +262,7 @@ def _work(gradewire: Gradewire) -> None:
     from tasks.app import app, configure
     from tasks.work import observe, sweep, use
 
-    configure(app, gradewire.settings.replace(redis_url=""))
+    configure(app, gradewire.settings.replace(broker_url="", redis_url=""))
     use(gradewire)
     beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
     beat.daemon = True

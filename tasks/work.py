@@ -36,7 +36,9 @@ def gradewire() -> Gradewire:
 @app.task(name="tasks.observe", throws=WORLD)
 def observe() -> None:
     """Poll whatever is due."""
-    scheduling.run(gradewire())
+    here = gradewire()
+    here.beat("poller")
+    scheduling.run(here)
 
 
 @app.task(name="tasks.fetch", throws=WORLD)

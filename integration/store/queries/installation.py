@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from integration.store.queries._dialect import insert
 from integration.store.tables import heartbeat, installation
@@ -37,3 +37,10 @@ def beat(connection: Connection, name: str, now: int) -> None:
 def beats(connection: Connection) -> dict[str, int]:
     """When each thing last moved, ms."""
     return {row.name: row.at for row in connection.execute(select(heartbeat))}
+
+
+def server_time(connection: Connection) -> int | None:
+    """The clock of the database's machine, ms; None where that is this machine's own."""
+    if connection.dialect.name == "sqlite":
+        return None
+    return int(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp()) * 1000")) or 0)
