@@ -160,7 +160,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         True,
     ),
-    Setting("log_level", _level, "", "debug, info, warning or error; empty means info, for commands and `gradewire up` warning"),
+    Setting("log_level", _level, "", "debug, info, warning or error; empty means info, and less for `gradewire up` and commands"),
     Setting("log_format", _format, "", "json or console; empty means console at a terminal and json elsewhere"),
     Setting("keep_attempts", _days(7), 30, "Days that attempts with the start of their answers are kept"),
     Setting("keep_deliveries", _days(30), 90, "Days that deliveries are kept once they are settled"),

@@ -32,7 +32,7 @@ KEPT_TARGETS = 20_000
 
 @dataclass(slots=True)
 class Owed:
-    """A claimed delivery, ready to be sent until `until` (ms)."""
+    """A claimed delivery, ready to be sent until `until` (ms). `poll_id` is the poll that found its event."""
 
     id: int
     lease: str
@@ -40,6 +40,7 @@ class Owed:
     attempts: int
     ambiguous: bool
     message: Message
+    poll_id: int | None = None
 
     def becomes(self, state: int, at: int, *, attempts: int, ambiguous: bool = False, reason: str | None = None) -> Outcome:
         """Its outcome: `at` is when it was settled, or when it is due again."""
@@ -114,7 +115,7 @@ def _messages(ways: Ways, rows: Sequence[Due], told: Mapping[int, Told], lease: 
     for row in rows:
         story, body, event, url = told[row.event_seq]
         message = Message(story.id, row.subscription_id, story.created_at, body, event, url, ways.sender)
-        owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message))
+        owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message, story.poll_id))
     return owed
 
 

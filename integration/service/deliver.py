@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from integration.domain.catalogue import Channel
 from integration.domain.message import Mail, Message, Reply, Verdict
+from integration.service import journal
 from integration.service.claiming import BATCH, FULL, Batch, claim
 from integration.service.sending import Sender
 from integration.service.settling import Chunk, Counts
@@ -51,7 +52,7 @@ def drain(
     shows that there is work for another worker. `stop` gives back what waits and finishes what is under way. A failing
     database ends the drain with its error: what is claimed comes due again when its lease ends.
     """
-    flow = _Flow()
+    flow, began = _Flow(), time.monotonic()
     sender = Sender(ways, now, flow.record)
 
     def claim_all() -> None:
@@ -73,6 +74,7 @@ def drain(
     finally:
         ways.transport.abandon()
         sender.close()
+        journal.drained(sender.counts, round((time.monotonic() - began) * 1000))
     return sender.counts
 
 

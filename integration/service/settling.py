@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,8 +12,9 @@ from sqlalchemy import Connection
 from integration.domain.message import Dead, Delivered, Reply, Retry, Verdict
 from integration.domain.retry import SCHEDULE, next_wait
 from integration.service.claiming import HOLD_MS, Owed
+from integration.service.journal import Attempts, failure
 from integration.service.ways import Target
-from integration.store.queries import outbox
+from integration.store.queries import outbox, tallies
 from integration.store.queries.deliveries import DEAD, DELIVERED, PENDING
 from integration.store.queries.outbox import Attempt, Outcome
 
@@ -40,6 +42,8 @@ class Chunk:
         outbox.tried(connection, self.attempts)
         for change in self.changes:
             change(connection)
+        # Last, for all workers count in the same rows: none holds them longer than its commit takes.
+        tallies.add(connection, "attempts", Counter((each.outcome, failure(each.status, each.error)) for each in self.attempts))
 
 
 @dataclass(slots=True)
@@ -59,6 +63,7 @@ class Ledger:
         self.counts = Counts()
         self.chunk = Chunk()
         self.gone: set[str] = set()
+        self.attempts = Attempts()
 
     def take(self) -> Chunk:
         """All that is not written yet."""
@@ -84,6 +89,7 @@ class Ledger:
         error = _text(f"{reply.error}: {reply.detail}" if reply.detail else reply.error) if reply.error else None
         head = reply.head[:HEAD_LIMIT] or None
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
+        self.attempts.made(target, one, reply, name)
         return alone
 
     def _later(self, target: Target, one: Owed, reply: Reply, verdict: Retry, now: int) -> tuple[Outcome, str, int]:

@@ -46,7 +46,8 @@ def evaluate(connection: Connection, catalogue: Catalogue, asked: Asked, new: Ne
         screened, others = screen(circle, crowd, newest)
         found = detect(connection, catalogue, newest, named(circle, crowd, screened), named(circle, crowd, others))
         audience = Audience(connection, asked, found, new.now)
-    numbered = store_events(connection, catalogue, identified(filter(audience.wants, found)), now=new.now)
+    wanted = identified(filter(audience.wants, found))
+    numbered = store_events(connection, catalogue, wanted, now=new.now, poll_id=new.poll_id)
     return len(numbered), audience.tell(connection, numbered, new.now, due)
 
 
