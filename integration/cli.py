@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from integration.cli_operator import add_commands
 from integration.config import SETTINGS, Settings, load
 from integration.domain.errors import GradewireError, InvalidInput
 from integration.domain.payload import iso
@@ -63,7 +64,10 @@ def _gradewire() -> Iterator[Any]:
 
 def _settings() -> Settings:
     """The environment's settings, with the addresses that a running embedded Gradewire left in the data folder."""
+    from integration import logs
+
     settings = load()
+    logs.configure(settings, default="error")
     if settings.sandbox:
         note = Path(settings["data"]) / "running.json"
         if note.exists():
@@ -382,6 +386,8 @@ def derive(check: bool) -> None:
     if stale and check:
         sys.exit(1)
 
+
+add_commands(main, _gradewire, console)
 
 if __name__ == "__main__":
     main()

@@ -74,6 +74,35 @@ def _version(text: str) -> str:
     return text
 
 
+def _broker(text: str) -> str:
+    if text.partition("://")[0] not in ("redis", "rediss", "amqp", "amqps"):
+        raise ValueError("begin with redis://, rediss://, amqp:// or amqps://")
+    return text
+
+
+def _level(text: str) -> str:
+    if text.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("use debug, info, warning or error")
+    return text.lower()
+
+
+def _format(text: str) -> str:
+    if text not in ("json", "console"):
+        raise ValueError("use json or console")
+    return text
+
+
+def _days(least: int) -> Callable[[str], int]:
+    """A number of days. Less than `least` would take from under what is still being tried, held or offered for replay."""
+
+    def days(text: str) -> int:
+        if int(text) < least:
+            raise ValueError(f"use {least} days or more")
+        return int(text)
+
+    return days
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "tokenmetrics_api_key",
@@ -99,7 +128,15 @@ SETTINGS: tuple[Setting, ...] = (
         "DATABASE_URL",
         True,
     ),
-    Setting("redis_url", str, "", "Redis as broker; empty means everything runs in one process", "REDIS_URL", True),
+    Setting(
+        "broker_url",
+        _broker,
+        "",
+        "Broker: redis://, rediss://, amqp:// or amqps://; empty means REDIS_URL, or that everything runs in one process",
+        "",
+        True,
+    ),
+    Setting("redis_url", str, "", "Redis as broker, where GRADEWIRE_BROKER_URL names none", "REDIS_URL", True),
     Setting("data", Path, Path(".gradewire"), "Folder for the database and the key of an embedded Gradewire"),
     Setting(
         "secret_key",
@@ -121,6 +158,21 @@ SETTINGS: tuple[Setting, ...] = (
         0.0,
         "Requests a second to a destination that has no limit of its own; 0 means 10, or 1000 where the market is sped up",
     ),
+    Setting(
+        "metrics_token",
+        str,
+        "",
+        "Token that /metrics asks for (Authorization: Bearer …); empty means that it answers this machine only",
+        "",
+        True,
+    ),
+    Setting("log_level", _level, "", "debug, info, warning or error; empty means info, and less for `gradewire up` and commands"),
+    Setting("log_format", _format, "", "json or console; empty means console at a terminal and json elsewhere"),
+    Setting("keep_attempts", _days(7), 30, "Days that attempts with the start of their answers are kept"),
+    Setting("keep_deliveries", _days(30), 90, "Days that deliveries are kept once they are settled"),
+    Setting("keep_payloads", _days(30), 400, "Days that events are kept whole and in feeds; what says which they were stays"),
+    Setting("keep_inbox", _days(1), 30, "Days that the inboxes for trying out keep mails and webhooks"),
+    Setting("keep_notes", _days(30), 90, "Days that upstream calls, notices, spoilt answers and finished jobs are kept"),
     Setting("smtp_host", str, "", "Mail server for outgoing e-mail"),
     Setting("smtp_port", int, 587, "Its port"),
     Setting("smtp_user", str, "", "User name at the mail server"),
@@ -149,6 +201,11 @@ class Settings:
     def replace(self, **changes: Any) -> Settings:
         """The same settings with some changed."""
         return Settings({**self.values, **changes})
+
+    @property
+    def broker(self) -> str:
+        """The broker's URL; empty where everything runs in one process."""
+        return str(self["broker_url"] or self["redis_url"])
 
     @property
     def sandbox(self) -> bool:

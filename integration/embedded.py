@@ -20,6 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
+from integration import logs
 from integration.config import PLANS, Settings
 from integration.domain.errors import Misconfigured
 from integration.domain.retry import DAY
@@ -40,6 +41,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 def run(settings: Settings, console: Console) -> None:
     """Start and serve until Ctrl-C or SIGTERM; then stop cleanly. Raises GradewireError where it cannot start."""
+    logs.configure(settings, default="warning")
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _end)  # until the worker, once it runs, puts its own in place
     with contextlib.ExitStack() as stack:
@@ -262,7 +264,7 @@ def _work(gradewire: Gradewire) -> None:
     from tasks.app import app, configure
     from tasks.work import observe, sweep, use
 
-    configure(app, gradewire.settings.replace(redis_url=""))
+    configure(app, gradewire.settings.replace(broker_url="", redis_url=""))
     use(gradewire)
     beat = EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler)
     beat.daemon = True

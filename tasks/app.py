@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from kombu.transport import redis
 
+from integration import logs
 from integration.config import Settings, load
 from integration.domain.clock import MarketClock
 from integration.domain.retry import DAY, MINUTE
@@ -64,6 +65,13 @@ def configure(app: Celery, settings: Settings) -> Celery:
         timezone="UTC",
     )
     return app
+
+
+@signals.setup_logging.connect
+def _log(**_given: Any) -> None:
+    """Instead of Celery's own logging; a process that was told how to log stays with that."""
+    if not logs.configured():
+        logs.configure(load())
 
 
 app = configure(Celery("gradewire", include=["tasks.work"]), load())

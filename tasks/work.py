@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
+import structlog
+from celery import Task, signals
 from sqlalchemy.exc import OperationalError
 
 from integration.config import load
@@ -14,6 +17,15 @@ from tasks.app import app
 
 #: What the world does to a task, rather than a mistake of ours: told in one line, as the next tick tries again anyway.
 WORLD = (GradewireError, OperationalError)
+log = structlog.get_logger()
+
+
+@signals.task_failure.connect
+def _failed(sender: Task, exception: BaseException, **_more: Any) -> None:
+    """Celery tells of our own mistakes only, with where they happened."""
+    if isinstance(exception, WORLD):
+        log.warning("task_failed", task=sender.name, error=f"{type(exception).__name__}: {exception}".splitlines()[0])
+
 
 _given: list[Gradewire] = []
 
@@ -36,7 +48,9 @@ def gradewire() -> Gradewire:
 @app.task(name="tasks.observe", throws=WORLD)
 def observe() -> None:
     """Poll whatever is due."""
-    scheduling.run(gradewire())
+    here = gradewire()
+    here.beat("poller")
+    scheduling.run(here)
 
 
 @app.task(name="tasks.fetch", throws=WORLD)

@@ -44,7 +44,8 @@ EXPIRES_AFTER = 14 * DAY
 
 @dataclass(slots=True)
 class Owed:
-    """A claimed delivery, ready to be sent until `until` (ms). `leads`: its message is a digest, which others share."""
+    """A claimed delivery, ready to be sent until `until` (ms). `leads`: its message is a digest, which others share. `poll_id`
+    is the poll that found its event."""
 
     id: int
     lease: str
@@ -53,6 +54,7 @@ class Owed:
     ambiguous: bool
     message: Message
     leads: bool = False
+    poll_id: int | None = None
 
     def becomes(self, state: int, at: int, *, attempts: int, ambiguous: bool = False, reason: str | None = None) -> Outcome:
         """Its outcome: `at` is when it was settled, or when it is due again."""
@@ -178,9 +180,10 @@ def _messages(
         if row.lead_id is None:
             story, body, event, url = told[row.event_seq]
             message = Message(story.id, row.subscription_id, story.created_at, body, event, url, ways.sender)
+            poll_id = story.poll_id
         else:
-            message = _digest(ways, target, row, told_as_one[row.id], now)
-        owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message, row.lead_id is not None))
+            message, poll_id = _digest(ways, target, row, told_as_one[row.id], now), None
+        owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message, row.lead_id is not None, poll_id))
     return owed
 
 

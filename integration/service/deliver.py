@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from integration.domain.catalogue import Channel
 from integration.domain.message import Mail, Message, Reply, Verdict
+from integration.service import journal
 from integration.service.claiming import BATCH, FULL, Batch, claim
 from integration.service.sending import Sender
 from integration.service.settling import Chunk, Counts
@@ -55,7 +56,7 @@ def drain(
     shows that there is work for another worker. `stop` gives back what waits and finishes what is under way. A failing
     database ends the drain with its error: what is claimed comes due again when its lease ends.
     """
-    flow = _Flow()
+    flow, began = _Flow(), time.monotonic()
     sender = Sender(ways, now, flow.record)
 
     name, present = secrets.token_hex(8), False
@@ -87,6 +88,7 @@ def drain(
         if present:
             with database.write() as connection:
                 installation.leave(connection, name)
+        journal.drained(sender.counts, round((time.monotonic() - began) * 1000))
     return sender.counts
 
 

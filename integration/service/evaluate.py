@@ -192,9 +192,12 @@ def identified(found: Iterable[Found]) -> dict[str, Found]:
 
 
 def store_events(
-    connection: Connection, catalogue: Catalogue, found: Mapping[str, Found], *, now: int
+    connection: Connection, catalogue: Catalogue, found: Mapping[str, Found], *, now: int, poll_id: int | None = None
 ) -> list[tuple[int, str, str]]:
-    """Store firings as events, in their order; those that are there already stay. (seq, rule id, subject) of the new."""
+    """Store firings as events, in their order; those that are there already stay. (seq, rule id, subject) of the new.
+
+    `poll_id` is noted with each, and has no part in what it says.
+    """
     there = events.known(connection, list(found))
     fresh = {identity: entry for identity, entry in found.items() if identity not in there}
     if not fresh:
@@ -206,7 +209,7 @@ def store_events(
         row = named.get(subject) or unnamed(subject)
         payload = compose(rule.trigger, identity, row, told, shots[identity], sandbox=catalogue.sandbox)
         when = (told.firing.as_of, told.known_at, now)
-        new.append(events.NewEvent(identity, rule.id, rule.trigger.key, subject, *when, payload))
+        new.append(events.NewEvent(identity, rule.id, rule.trigger.key, subject, *when, payload, poll_id))
     numbers = events.add(connection, new)
     return [(numbers[e.id], e.rule_id, e.subject) for e in new if e.id in numbers]
 

@@ -4,74 +4,47 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-import redis
 from sqlalchemy.exc import SQLAlchemyError
 
 from integration.config import Settings
 from integration.domain.errors import GradewireError
 from integration.domain.payload import iso
-from integration.domain.retry import DAY, MINUTE
+from integration.domain.retry import DAY
 from integration.service.agenda import agenda
 from integration.service.evaluate import active
 from integration.service.filling import shortfalls
 from integration.service.noticing import latest
+from integration.service.readiness import SKEW, Finding, broker, readiness
 from integration.service.wiring import Gradewire, build
 from integration.store import migrate
-from integration.store.queries import deliveries, installation, polls, rules, spoilt
-
-#: Clocks further apart than this make signatures look old and slots come late.
-SKEW = 30_000
-STALE_BEAT = 2 * MINUTE
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. `text` says what is so, and what to do where it is not good."""
-
-    level: Literal["good", "note", "bad"]
-    what: str
-    text: str
+from integration.store.queries import polls, rules, spoilt
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything, in the order in which things depend on each other."""
-    yield _broker(settings)
     try:
         gradewire = build(settings)
     except GradewireError as error:
-        yield Finding("bad", "Database", error.message)
+        yield from (broker(settings), Finding("bad", "Database", error.message))
         return
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
-        yield Finding(
-            "bad", "Database", f"It cannot be opened: {reason}. Check DATABASE_URL, or the folder that GRADEWIRE_DATA names."
-        )
+        told = f"It cannot be opened: {reason}. Check DATABASE_URL, or the folder that GRADEWIRE_DATA names."
+        yield from (broker(settings), Finding("bad", "Database", told))
         return
     try:
         yield _database(gradewire)
+        yield from readiness(gradewire)
         yield from _upstream(gradewire)
-        yield from _work(gradewire)
+        yield _polls(gradewire)
         yield from _data(gradewire)
         yield from _ways_out(settings)
     finally:
         gradewire.close()
-
-
-def _broker(settings: Settings) -> Finding:
-    if not settings["redis_url"]:
-        return Finding("good", "Broker", "None needed: everything runs in one process (REDIS_URL is not set).")
-    try:
-        with redis.Redis.from_url(settings["redis_url"], socket_timeout=5, socket_connect_timeout=5) as broker:
-            broker.ping()
-            version = broker.info("server")["redis_version"]
-    except (redis.RedisError, ValueError, OSError) as error:
-        return Finding("bad", "Broker", f"Redis does not answer ({type(error).__name__}). Start it, or correct REDIS_URL.")
-    return Finding("good", "Broker", f"Redis {version} answers.")
 
 
 def _database(gradewire: Gradewire) -> Finding:
@@ -124,28 +97,15 @@ def _clock(gradewire: Gradewire) -> Finding:
     return Finding("good", "Clock", f"Within {max(1, round(apart / 1000))} s of the upstream's.")
 
 
-def _work(gradewire: Gradewire) -> Iterator[Finding]:
-    now = gradewire.now()
+def _polls(gradewire: Gradewire) -> Finding:
     with gradewire.database.read() as connection:
-        worker = installation.beats(connection).get("worker")
-        due = deliveries.oldest_due(connection, now)
-        troubled = polls.troubled(connection, now - DAY)
-    if worker is None or now - worker > STALE_BEAT:
-        seen = "has not run yet" if worker is None else f"was last seen at {iso(worker)}"
-        yield Finding("note", "Worker", f"It {seen}. Start `gradewire up`, or the Procfile's worker and beat.")
-    else:
-        yield Finding("good", "Worker", f"Last seen {(now - worker) // 1000} s ago.")
-    if due is not None and now - due > 5 * MINUTE:
-        yield Finding(
-            "bad",
-            "Deliveries",
-            f"The oldest that is due has waited {timedelta(seconds=(now - due) // 1000)}. Is a worker running?",
-        )
+        troubled = polls.troubled(connection, gradewire.now() - DAY)
     if troubled:
         last = troubled[0]
-        yield Finding("note", "Polls", f"{len(troubled)} in the last day did not end well; the last: {last.source}: {last.error}")
-    else:
-        yield Finding("good", "Polls", "None failed in the last day.")
+        told = f"{len(troubled)} in the last day did not end well; the last: {last.source}: {last.error}"
+        told = f"{len(troubled)} in the last day did not end well; the last: {last.source}: {last.error}"
+        return Finding("note", "Polls", told)
+    return Finding("good", "Polls", "None failed in the last day.")
 
 
 def _data(gradewire: Gradewire) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ class New:
     names: Sequence[str]
     oldest: int
     now: int
+    poll_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

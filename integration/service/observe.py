@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import Batch, Source, SubjectRow
 from integration.domain.errors import BudgetSpent, UpstreamError
 from integration.domain.retry import DAY, MINUTE
+from integration.service import journal
 from integration.service.deriving import Changed, derive, wanted
 from integration.service.newest import New
 from integration.service.noticing import baseline
@@ -74,15 +76,18 @@ def observe(
         first = readings.newest_as_of(connection, source.key)
     if poll_id is None:
         return Observed(source.key, selection.name, slot, "waiting")
-    poll = Poll(source, selection, slot, poll_id, lease)
+    poll, began = Poll(source, selection, slot, poll_id, lease), time.monotonic()
+    result = poll.ended("failed")
     try:
         result = _commit(gradewire, poll, _fetch(gradewire, poll, first))
     except UpstreamError as error:
         result = _failed(gradewire, poll, error)
     except Exception as error:
         unforeseen = UpstreamError(f"{source.label}: Gradewire failed ({type(error).__name__}); nothing was changed.")
-        _failed(gradewire, poll, unforeseen)
+        result = _failed(gradewire, poll, unforeseen)
         raise
+    finally:
+        journal.polled(poll.id, result, round((time.monotonic() - began) * 1000))
     if result.owed:
         gradewire.wake()
     return result
@@ -146,9 +151,9 @@ def _take_in(
     names, oldest, fresh = store_batch(connection, poll.source, batch, poll.id, now=now)
     times = sorted({int(time) for time in batch.as_of.tolist() if time >= oldest})
     changed, want = Changed(names, times if names else []), wanted(catalogue, asked.sources(connection))
-    derived = [New(*each, now) for each in derive(connection, catalogue, poll.source, changed, want=want, now=now)]
+    derived = [New(*each, now, poll.id) for each in derive(connection, catalogue, poll.source, changed, want=want, now=now)]
     found = owed = 0
-    for new in (New(poll.source, names, oldest, now), *derived):
+    for new in (New(poll.source, names, oldest, now, poll.id), *derived):
         events_, deliveries = evaluate(connection, catalogue, asked, new, due=due)
         found, owed = found + events_, owed + deliveries
     return fresh, found, owed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,8 +13,9 @@ from integration.domain.message import Dead, Delivered, Reply, Retry, Verdict
 from integration.domain.retry import SCHEDULE, next_wait
 from integration.service import faring
 from integration.service.claiming import HOLD_MS, Owed
+from integration.service.journal import Attempts, failure
 from integration.service.ways import Target
-from integration.store.queries import digests, health, outbox
+from integration.store.queries import digests, health, outbox, tallies
 from integration.store.queries.deliveries import DEAD, DELIVERED, PENDING
 from integration.store.queries.outbox import Attempt, Outcome
 
@@ -44,6 +46,8 @@ class Chunk:
         outbox.tried(connection, self.attempts)
         for change in self.changes:
             change(connection)
+        # Last, for all workers count in the same rows: none holds them longer than its commit takes.
+        tallies.add(connection, "attempts", Counter((each.outcome, failure(each.status, each.error)) for each in self.attempts))
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ class Ledger:
         self.counts = Counts()
         self.closed: set[str] = set()
         self.chunk = Chunk()
+        self.attempts = Attempts()
 
     def take(self) -> Chunk:
         """All that is not written yet."""
@@ -97,6 +102,7 @@ class Ledger:
         error = _text(f"{reply.error}: {reply.detail}" if reply.detail else reply.error) if reply.error else None
         head = reply.head[:HEAD_LIMIT] or None
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
+        self.attempts.made(target, one, reply, name)
         return alone
 
     def _later(self, target: Target, one: Owed, reply: Reply, verdict: Retry, now: int) -> tuple[Outcome, str, int]:

@@ -51,7 +51,8 @@ def evaluate(connection: Connection, catalogue: Catalogue, asked: Asked, new: Ne
         audience = Audience(connection, asked, [(rule, subject) for rule, subject, _ in found], new.now)
         if flaps:
             tell_flaps(connection, asked, flaps, due)
-    numbered = store_events(connection, catalogue, identified(filter(audience.wants, found)), now=new.now)
+    wanted = identified(filter(audience.wants, found))
+    numbered = store_events(connection, catalogue, wanted, now=new.now, poll_id=new.poll_id)
     return len(numbered), audience.tell(connection, numbered, new.now, due, catalogue.hour)
 
 

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 _BEGIN = "gradewire_begin"
+#: How long PostgreSQL may take to answer a new connection, in seconds, unless its URL says otherwise.
+CONNECT_S = 10
 
 
 def normalise_url(url: str) -> str:
@@ -25,7 +27,11 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = make_url(normalise_url(url))
-        self.engine: Engine = create_engine(self.url, pool_size=pool_size, max_overflow=20, pool_pre_ping=not self.is_sqlite)
+        # An error says what was asked, never with what: it may end in a log.
+        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 20, "hide_parameters": True}
+        if not self.is_sqlite:
+            options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_S, **self.url.query}}
+        self.engine: Engine = create_engine(self.url, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)

@@ -418,5 +418,14 @@ inbox_hook = Table(
     Column("body", Text, nullable=False),
 )  # fmt: skip
 
+#: What has happened so often since the database was made, by what it was and how it went (`labels`, a JSON list): counts that
+#: never fall, whatever is let go of.
+tally = Table(
+    "tally", metadata,
+    Column("name", Text, primary_key=True),
+    Column("labels", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)  # fmt: skip
+
 #: When beat and the workers last moved.
 heartbeat = Table("heartbeat", metadata, Column("name", Text, primary_key=True), Column("at", BigInteger, nullable=False))

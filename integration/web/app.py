@@ -25,6 +25,7 @@ from integration.web.inbox import inbox_routes
 from integration.web.limits import SlidingWindow
 from integration.web.notices import notice_routes
 from integration.web.telling import delivery_routes, destination_routes, subscription_routes
+from integration.web.watching import watching_routes
 
 REQUESTS_A_MINUTE = 600
 ABOUT = """What changed in the market, as events: read feeds, or have them sent.
@@ -66,12 +67,8 @@ def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minu
     errors.register(app)
     _api(app, gradewire, SlidingWindow(requests_a_minute))
     app.register_blueprint(inbox_routes(gradewire))
+    app.register_blueprint(watching_routes(gradewire))
     app.register_blueprint(page_routes(gradewire, open_page=open_page))
-
-    @app.get("/healthz")
-    @app.doc(hide=True)
-    def healthz() -> Any:
-        return {"ok": True}
 
     @app.after_request
     def label(response: Response) -> Response:

@@ -23,9 +23,13 @@ _KEY = "key_hash"
 
 def key_sent() -> str | None:
     """The key of the request: X-Api-Key, else a bearer token."""
-    given = request.headers.get("X-Api-Key", "").strip()
+    return request.headers.get("X-Api-Key", "").strip() or bearer()
+
+
+def bearer() -> str | None:
+    """The bearer token of the request."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return given or (token.strip() if scheme.lower() == "bearer" else "") or None
+    return (token.strip() if scheme.lower() == "bearer" else "") or None
 
 
 def require_key(gradewire: Gradewire, window: SlidingWindow) -> None:
@@ -54,7 +58,7 @@ class Viewer:
 
 def require_viewer(gradewire: Gradewire, *, open_page: bool) -> None:
     """Let a request of the page pass for the operator or with a session; Unauthenticated otherwise. Sets `g.viewer`."""
-    if open_page and _from_here():
+    if open_page and from_here():
         g.viewer = Viewer()
         return
     if _KEY not in session:
@@ -63,7 +67,7 @@ def require_viewer(gradewire: Gradewire, *, open_page: bool) -> None:
     g.viewer = Viewer(owner.account_id, owner.email)
 
 
-def _from_here() -> bool:
+def from_here() -> bool:
     """Whether the request comes straight from this machine, and was meant for it: another site's name that leads here
     (DNS rebinding) or a proxy's request is not."""
     if any(name in request.headers for name in _PROXIED):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert
+from typing import Any
 
+from sqlalchemy import Connection, insert, select
+
+from integration.store.queries import tallies
 from integration.store.tables import call
 
 
@@ -21,3 +24,11 @@ def record(
     """Keep what became of one call; status 0 means that no answer came. Times are epoch milliseconds."""
     values = {"at": at, "endpoint": endpoint, "status": status, "duration_ms": duration_ms, "rows": rows}
     connection.execute(insert(call).values(**values, error=error, poll_id=poll_id))
+    tallies.add(connection, "calls", {(endpoint, f"{status // 100}xx" if status else "none"): 1})
+
+
+def of_poll(connection: Connection, poll_id: int, since: int, until: int) -> list[Any]:
+    """The calls that a poll made between two times (ms), both included; calls are found by their time."""
+    c = call.c
+    query = select(call).where(c.at.between(since, until), c.poll_id == poll_id)
+    return list(connection.execute(query.order_by(c.id)))

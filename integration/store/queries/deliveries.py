@@ -152,6 +152,11 @@ def attempts(connection: Connection, account_id: str, delivery_id: int) -> list[
     return list(connection.execute(query.order_by(attempt.c.id)))
 
 
+def attempts_at(connection: Connection, ids: Sequence[int]) -> list[Any]:
+    """Every attempt at some deliveries, oldest first: for the operator."""
+    return list(connection.execute(select(attempt).where(attempt.c.delivery_id.in_(ids)).order_by(attempt.c.id)))
+
+
 def counts(connection: Connection, account_id: str | None = None) -> dict[str, int]:
     """How many deliveries are in each state, of one account or of all."""
     query = select(delivery.c.state, func.count()).group_by(delivery.c.state)

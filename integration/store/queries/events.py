@@ -12,7 +12,7 @@ from integration.store.tables import event
 
 
 class NewEvent(NamedTuple):
-    """An event to store."""
+    """An event to store. `poll_id` is the poll that found it, None for one found by looking at the past."""
 
     id: str
     rule_id: str
@@ -22,6 +22,7 @@ class NewEvent(NamedTuple):
     known_at: int
     created_at: int
     payload: str
+    poll_id: int | None = None
 
 
 def lock(connection: Connection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, text
 
 from integration.store.queries._dialect import insert
 from integration.store.tables import heartbeat, installation
@@ -55,3 +55,10 @@ def leave(connection: Connection, name: str) -> None:
 def beats(connection: Connection) -> dict[str, int]:
     """When each thing last moved, ms."""
     return {row.name: row.at for row in connection.execute(select(heartbeat))}
+
+
+def server_time(connection: Connection) -> int | None:
+    """The clock of the database's machine, ms; None where that is this machine's own."""
+    if connection.dialect.name == "sqlite":
+        return None
+    return int(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp()) * 1000")) or 0)

@@ -73,11 +73,12 @@ class Place(NamedTuple):
 
 
 class Story(NamedTuple):
-    """An event as a message tells it."""
+    """An event as a message tells it, and the poll that found it."""
 
     id: str
     created_at: int
     payload: str
+    poll_id: int | None
 
 
 # On SQLite a statement is one step wherever it can be, for Python gives up its global lock at each step of a cursor and
@@ -120,8 +121,8 @@ def claim(connection: Connection, *, lease: str, now: int, until: int, most: int
     return sorted(map(Due._make, due))
 
 
-_STORIES_SQLITE = "SELECT seq, id, created_at, payload FROM event WHERE seq IN (SELECT value FROM json_each(?))"
-_STORIES_POSTGRESQL = text("SELECT seq, id, created_at, payload FROM event WHERE seq = ANY(CAST(:seqs AS bigint[]))")
+_STORIES_SQLITE = "SELECT seq, id, created_at, payload, poll_id FROM event WHERE seq IN (SELECT value FROM json_each(?))"
+_STORIES_POSTGRESQL = text("SELECT seq, id, created_at, payload, poll_id FROM event WHERE seq = ANY(CAST(:seqs AS bigint[]))")
 
 
 def stories(connection: Connection, seqs: Sequence[int]) -> dict[int, Story]:
@@ -130,7 +131,7 @@ def stories(connection: Connection, seqs: Sequence[int]) -> dict[int, Story]:
         found: Rows = connection.exec_driver_sql(_STORIES_SQLITE, (str(list(seqs)),)).all()
     else:
         found = _rows(connection, _STORIES_POSTGRESQL, {"seqs": array(seqs)})
-    return {row[0]: Story(row[1], row[2], row[3]) for row in found}
+    return {row[0]: Story(*row[1:]) for row in found}
 
 
 _PLACES_SQLITE = """

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
+from integration.store.queries import tallies
 from integration.store.queries._dialect import insert, lock_sequence
 from integration.store.tables import poll
 
@@ -46,7 +47,10 @@ def is_mine(connection: Connection, poll_id: int, lease: str) -> bool:
 def settle(connection: Connection, poll_id: int, lease: str, status: str, *, now: int, **values: Any) -> None:
     """Record how a poll ended: done, failed (may be repeated once lease_until has passed) or partial."""
     query = update(poll).where(poll.c.id == poll_id, poll.c.lease == lease)
-    connection.execute(query.values(status=status, finished_at=now, **values))
+    source = connection.scalar(query.values(status=status, finished_at=now, **values).returning(poll.c.source))
+    if source is not None:
+        tallies.add(connection, "polls", {(source, status): 1})
+        tallies.add(connection, "late", {(source,): int(values.get("late", 0))})
 
 
 def recent(connection: Connection, source: str, selection: str, *, limit: int) -> list[tuple[str, int]]:
@@ -96,6 +100,11 @@ def state(connection: Connection, source: str, selection: str, slot: int, now: i
     if row is None or (row.status != "done" and row.lease_until < now):
         return None
     return "done" if row.status == "done" else "waiting"
+
+
+def one(connection: Connection, poll_id: int) -> Any | None:
+    """A poll by id."""
+    return connection.execute(select(poll).where(poll.c.id == poll_id)).first()
 
 
 def newest(connection: Connection, *, limit: int) -> list[Any]:

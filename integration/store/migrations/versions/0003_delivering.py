@@ -1,4 +1,4 @@
-"""What the delivery engine keeps: digests, the health of destinations, what owners are told, replays and farewells."""
+"""What the delivery engine keeps: digests, the health of destinations, what owners are told, replays, farewells and tallies."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ INDEXES = (
     ("ix_delivery_undone", ["destination_id", "id"], "state IN (2, 5, 6)"),
     ("ix_delivery_lead_id", ["lead_id"], "lead_id IS NOT NULL"),
 )
-TABLES = ("farewell", "replay", "owner_notice")
+TABLES = ("tally", "farewell", "replay", "owner_notice")
 
 
 def columns() -> dict[str, list[sa.Column[Any]]]:
@@ -114,6 +114,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_farewell"),
     )
     op.create_index("ix_farewell_next_attempt_at", "farewell", ["next_attempt_at"])
+    op.create_table(
+        "tally",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "labels", name="pk_tally"),
+    )
 
 
 def downgrade() -> None:
