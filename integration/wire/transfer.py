@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pycurl
 
@@ -58,6 +59,7 @@ class Transfer:
         self.opened = self.refused = False
         self.started = 0.0
         self.method, self.fresh, self.keep = "POST", False, 0
+        self.taken_at: str | None = None
         self._dial = dial
         self.curl = pycurl.Curl()
         for option, value in options:
@@ -82,7 +84,7 @@ class Transfer:
     def prepare(self, tag: Any, request: HttpRequest, headers: Sequence[str]) -> None:
         """Point the handle at a request. Options that stay the same are not set again."""
         curl = self.curl
-        self.tag, self.keep = tag, request.keep
+        self.tag, self.keep, self.taken_at = tag, request.keep, request.taken_at
         self.body.clear()
         self.lines.clear()
         self.opened = self.refused = False
@@ -106,13 +108,22 @@ class Transfer:
         if number == 0 or number in _ANSWERED:
             status = curl.getinfo(pycurl.RESPONSE_CODE)
             wish = None if 200 <= status < 300 else self._retry_after(now())
-            return Reply(status, bytes(self.body[: self.keep]), retry_after=wish, duration_ms=took)
+            taken = self.taken_at is not None and 300 <= status < 400 and self._leads_to(self.taken_at)
+            return Reply(status, bytes(self.body[: self.keep]), retry_after=wish, duration_ms=took, taken=taken)
         if self.refused and not self.opened:
             return Reply(0, error="refused", detail="the address is not public", duration_ms=took)
         # Once any of the request is out, the receiver may have acted on it. Until then libcurl's words help its owner;
         # they name the host at most.
         sent = curl.getinfo(pycurl.REQUEST_SIZE) > 0
         return Reply(0, error=_MARKS.get(number, "failed"), detail="" if sent else text[:200], ambiguous=sent, duration_ms=took)
+
+    def _leads_to(self, host: str) -> bool:
+        """Whether the answer redirects to a host, over TLS."""
+        try:
+            address = urlsplit((self.curl.getinfo_raw(pycurl.REDIRECT_URL) or b"").decode())
+        except ValueError:
+            return False
+        return (address.scheme, address.hostname) == ("https", host)
 
     def _retry_after(self, now: float) -> str | None:
         for line in self.lines:
