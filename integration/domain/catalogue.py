@@ -267,7 +267,8 @@ class Channel:
     `render(messages, config)` makes one request of 1 to `limits.batch` messages; `verdict(reply)` says what an answer
     means. `hint(config)` is what may be shown of a destination.
     `prepare(config)` is sent once before the first delivery (a header row). After an ambiguous answer, `probe(messages,
-    config)` asks what arrived and `absent(reply, messages)` names the messages that did not.
+    config)` asks what arrived and `absent(reply, messages)` names the messages that did not. `signed` says that its requests
+    are signed with keys of the destination's own, and that they can be rotated.
     """
 
     key: str
@@ -281,6 +282,7 @@ class Channel:
     prepare: Callable[[Mapping[str, Any]], HttpRequest] | None = None
     probe: Callable[[Sequence[Message], Mapping[str, Any]], HttpRequest] | None = None
     absent: Callable[[Reply, Sequence[Message]], list[Message]] | None = None
+    signed: bool = False
 
 
 # -- one file = one entry --------------------------------------------------------------------------------------------
