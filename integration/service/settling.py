@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sqlalchemy import Connection
 
+from integration.domain.masking import masked, masked_text
 from integration.domain.message import Dead, Delivered, Reply, Retry, Verdict
 from integration.domain.retry import SCHEDULE, next_wait
 from integration.service.claiming import HOLD_MS, Owed
@@ -68,6 +69,8 @@ class Ledger:
     def settle(self, target: Target, one: Owed, reply: Reply, verdict: Verdict, now: int) -> int:
         """Note an attempt and what it means. Returns until when (ms) the destination is to be left alone, 0 for not."""
         alone = 0
+        if not isinstance(verdict, Delivered):
+            verdict = replace(verdict, reason=masked_text(verdict.reason, target.secrets))
         if isinstance(verdict, Delivered):
             self.counts.delivered += 1
             outcome, name = one.becomes(DELIVERED, now, attempts=one.attempts + 1), "delivered"
@@ -81,8 +84,8 @@ class Ledger:
         else:
             outcome, name = self._never(one, verdict, now), "dead"
         self.chunk.outcomes.append(outcome)
-        error = _text(f"{reply.error}: {reply.detail}" if reply.detail else reply.error) if reply.error else None
-        head = reply.head[:HEAD_LIMIT] or None
+        error = _text(f"{reply.error}: {masked_text(reply.detail, target.secrets)}".rstrip(": ")) if reply.error else None
+        head = masked(reply.head[:HEAD_LIMIT], target.secrets) or None
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
         return alone
 
@@ -111,10 +114,10 @@ class Ledger:
             self.change(partial(outbox.end_subscription, subscription_id=subscription, reason=reason, now=now))
         return one.becomes(DEAD, now, attempts=one.attempts + 1, reason=reason)
 
-    def unrendered(self, one: Owed, error: Exception, now: int) -> None:
+    def unrendered(self, target: Target, one: Owed, error: Exception, now: int) -> None:
         """A channel cannot put this message into its form: no attempt will ever help."""
         self.counts.dead += 1
-        reason = _text(f"could not be rendered: {type(error).__name__}: {error}")
+        reason = _text(masked_text(f"could not be rendered: {type(error).__name__}: {error}", target.secrets))
         self.chunk.outcomes.append(one.becomes(DEAD, now, attempts=one.attempts, reason=reason))
 
     def hold(self, one: Owed, at: int) -> None:
