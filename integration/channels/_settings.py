@@ -48,7 +48,7 @@ def mail_address(**more: Any) -> fields.Email:
         validate=[
             _ascii,
             validate.Length(max=254, error="An e-mail address has at most 254 characters."),
-            validate.Regexp(r"[^\s,;<>\"]+\Z", error="Enter one address, like you@example.com."),
+            validate.Regexp(r"^[^\s,;<>\"]+$", error="Enter one address, like you@example.com."),
         ],
         error_messages={"invalid": "This is not an e-mail address. Enter one like you@example.com."},
         **more,

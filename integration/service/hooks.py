@@ -88,4 +88,4 @@ def delete_hook(gradewire: Gradewire, account_id: str, identity: str) -> None:
             return
         end(gradewire, connection, identity, "deleted")
         if not subscriptions.others(connection, row.destination_id):
-            subscriptions.change_destination(connection, row.destination_id, status="ended", changed_at=gradewire.now())
+            subscriptions.change_destination(connection, row.destination_id, gradewire.now(), status="ended")

@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter
 
 from integration.domain.errors import InvalidInput
 from integration.service import destinations as ways_out
-from integration.service import overview, subscribe
+from integration.service import mending, overview, subscribe
 from integration.service.wiring import Gradewire
 from integration.web import schemas
 
@@ -24,8 +24,8 @@ def destination_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.output(schemas.DestinationCreated, status_code=201)
     @api.doc(summary="Set up a way out")
     def create(json_data: dict[str, Any]) -> Any:
-        owner = g.owner.account_id
-        return ways_out.create_destination(gradewire, owner, json_data["channel"], json_data["config"], json_data["label"])
+        channel, config = json_data.pop("channel"), json_data.pop("config")
+        return ways_out.create_destination(gradewire, g.owner.account_id, channel, config, **json_data)
 
     @api.get("")
     @api.output(schemas.DestinationOut(many=True))
@@ -38,6 +38,28 @@ def destination_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.doc(summary="One destination")
     def destination(destination_id: str) -> Any:
         return ways_out.get_destination(gradewire, g.owner.account_id, destination_id)
+
+    @api.patch("/<destination_id>")
+    @api.input(schemas.DestinationEdit)
+    @api.output(schemas.DestinationOut)
+    @api.doc(
+        summary="Change what is said of it, or its settings",
+        description="A new address holds for deliveries that wait already: they are tried again at once.",
+        responses=schemas.CONFLICT,
+    )
+    def edit(destination_id: str, json_data: dict[str, Any]) -> Any:
+        return mending.edit_destination(gradewire, g.owner.account_id, destination_id, **json_data)
+
+    @api.post("/<destination_id>/rotate")
+    @api.input(schemas.RotateIn)
+    @api.output(schemas.DestinationCreated)
+    @api.doc(
+        summary="Give it a new signing secret, shown in this answer only",
+        description="The old one signs beside it until the overlap ends, so that receivers can change theirs meanwhile.",
+        responses=schemas.CONFLICT,
+    )
+    def rotate(destination_id: str, json_data: dict[str, Any]) -> Any:
+        return mending.rotate_destination(gradewire, g.owner.account_id, destination_id, json_data["overlap_hours"])
 
     @api.delete("/<destination_id>")
     @api.output({}, status_code=204)

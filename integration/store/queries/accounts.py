@@ -18,6 +18,11 @@ def find(connection: Connection, email: str) -> Any | None:
     return connection.execute(select(account).where(account.c.email == email)).first()
 
 
+def email_of(connection: Connection, identity: str) -> str:
+    """The address of an account."""
+    return str(connection.scalar(select(account.c.email).where(account.c.id == identity)))
+
+
 def ensure(connection: Connection, identity: str, email: str, now: int) -> str:
     """The id of the account with an e-mail address, made with that id if it is new."""
     fresh = insert(connection, account).values(id=identity, email=email, created_at=now)
