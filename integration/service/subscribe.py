@@ -40,8 +40,8 @@ def create_subscription(
     With `corrections` it is also told where an event would not have fired, or would differ, on restated data; None means
     at a webhook and nowhere else.
 
-    What a `shadow` would send is only recorded, until it is resumed or wished for without that. Raises Conflict where a
-    shadow is wished for of what is told already.
+    What a `shadow` would send is only recorded, until it is wished for without that. Raises Conflict where a shadow is wished
+    for of what is told already.
     """
     rule = ask(gradewire, trigger, options)
     check_available(gradewire, rule)
@@ -102,6 +102,7 @@ def wish(
         destination_id=destination_id,
         origin=origin,
         status="shadow" if shadow else "active",
+        shadow=int(shadow),
         created_at=now,
         changed_at=now,
     )
@@ -126,6 +127,7 @@ def accompany(
         destination_id=row.destination_id,
         origin=subscriptions.companion_of(identity),
         status=row.status,
+        shadow=row.shadow,
         created_at=gradewire.now(),
         changed_at=gradewire.now(),
     )
@@ -134,11 +136,12 @@ def accompany(
 
 def _agree(gradewire: Gradewire, connection: Connection, account_id: str, identity: str, *, shadow: bool) -> None:
     """Let a subscription that is there already be as it is now wished for: a shadow goes live, never the other way round."""
-    status = subscription_row(connection, account_id, identity).status
-    if shadow and status != "shadow":
+    row = subscription_row(connection, account_id, identity)
+    if shadow and not row.shadow:
         raise Conflict("This is subscribed to already and is no shadow; end it first to try it as one.")
-    if status == "shadow" and not shadow:
-        subscriptions.change(connection, identity, status="active", changed_at=gradewire.now())
+    if row.shadow and not shadow:
+        status = "active" if row.status == "shadow" else row.status
+        subscriptions.change(connection, identity, shadow=0, status=status, changed_at=gradewire.now())
 
 
 def show_subscription(row: Any) -> Shown:
@@ -153,6 +156,7 @@ def show_subscription(row: Any) -> Shown:
         "destination": row.hint,
         "status": row.status,
         "reason": row.reason,
+        "shadow": bool(row.shadow),
         "corrections": bool(row.corrections),
         "created_at": iso(row.created_at),
     }
@@ -181,12 +185,14 @@ def get_subscription(gradewire: Gradewire, account_id: str, identity: str) -> Sh
 def set_subscription(gradewire: Gradewire, account_id: str, identity: str, status: str) -> Shown:
     """Pause or resume. Evaluation goes on silently, so resuming brings no backlog of what happened meanwhile.
 
-    Resumed, a shadow is live: it tells from the next event on.
+    Resumed, a shadow is a shadow again.
     """
     with gradewire.database.write() as connection:
         row = subscription_row(connection, account_id, identity)
         if row.status == "ended":
             raise Conflict("This subscription has ended; make a new one.")
+        if status == "active" and row.shadow:
+            status = "shadow"
         if row.status != status:
             subscriptions.change(connection, identity, status=status, reason=None, changed_at=gradewire.now())
             if status == "active":
@@ -202,10 +208,13 @@ def edit_subscription(
     identity: str,
     options: Mapping[str, Any] | None = None,
     scope: Mapping[str, Any] | None = None,
+    *,
+    shadow: bool | None = None,
 ) -> Shown:
     """Point a subscription at another rule or scope, from the next event on; what is None stays as it is.
 
-    It keeps its id, and what it is owed. Raises Conflict where it has ended, or where there is one that wants just that.
+    It keeps its id, and what it is owed. Not to be a `shadow` any more makes one tell. Raises Conflict where it has ended,
+    where there is one that wants just that, or where what is told already is to become a shadow.
     """
     with gradewire.database.read() as connection:
         row = subscription_row(connection, account_id, identity)
@@ -227,6 +236,8 @@ def edit_subscription(
             subscriptions.point_elsewhere(connection, identity, rule.id, wanted.text, gradewire.now())
             if row.corrections:
                 accompany(gradewire, connection, account_id, identity, rule, wanted)
+        if shadow is not None:
+            _agree(gradewire, connection, account_id, identity, shadow=shadow)
         shown = show_subscription(subscription_row(connection, account_id, identity))
     return {**shown, "cost": price.shown()}
 

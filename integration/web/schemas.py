@@ -268,7 +268,8 @@ class SubscriptionIn(Schema):
     scope = _free("Scope", "Who is watched; none means any", load_default=dict)
     destination_id = _text("Destination ID", required=True)
     shadow = TrueOrFalse(
-        load_default=False, metadata=described("Shadow", "Only record what it would send; resuming it makes it tell")
+        load_default=False,
+        metadata=described("Shadow", "Only record what it would send, until it is wished for or changed to be no shadow"),
     )
     corrections = TrueOrFalse(
         load_default=None,
@@ -286,6 +287,9 @@ class SubscriptionEdit(Schema):
         "Options", "Of the trigger, all of them: what is left out of these has its default", load_default=None, allow_none=True
     )
     scope = _free("Scope", "Who is watched; empty means any", load_default=None, allow_none=True)
+    shadow = TrueOrFalse(
+        load_default=None, allow_none=True, metadata=described("Shadow", "false lets a shadow tell, from the next event on")
+    )
 
 
 class SubscriptionOut(Schema):
@@ -300,6 +304,7 @@ class SubscriptionOut(Schema):
     destination = _text("Destination", required=True)
     status = _text("Status", "active, paused, shadow (what it would send is only recorded) or ended", required=True)
     reason = _text("Reason", required=True, allow_none=True)
+    shadow = fields.Boolean(required=True, metadata=described("Shadow", "Whether it only records, also after a pause"))
     corrections = fields.Boolean(required=True, metadata=described("Corrections", "Whether corrections are told too"))
     created_at = _when("Created At", required=True)
 

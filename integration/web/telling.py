@@ -136,15 +136,14 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.input(schemas.SubscriptionEdit)
     @api.output(schemas.SubscriptionCreated)
     @api.doc(
-        summary="Change its options or scope, from the next event on",
+        summary="Change its options or scope, or let a shadow tell, from the next event on",
         description="It keeps its id and what it is owed. A new rule's past is told to nobody.",
         responses=schemas.CONFLICT,
     )
     def edit(subscription_id: str, json_data: dict[str, Any]) -> Any:
         if not request.get_data():
-            raise InvalidInput("Name options, scope or both: there is nothing to change.", field="options")
-        what = (json_data["options"], json_data["scope"])
-        return subscribe.edit_subscription(gradewire, g.owner.account_id, subscription_id, *what)
+            raise InvalidInput("Name options, scope or shadow: there is nothing to change.", field="options")
+        return subscribe.edit_subscription(gradewire, g.owner.account_id, subscription_id, **json_data)
 
     @api.delete("/<subscription:subscription_id>")
     @api.output({}, status_code=204)
@@ -161,7 +160,7 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
 
     @api.post("/<subscription:subscription_id>/resume")
     @api.output(schemas.SubscriptionOut)
-    @api.doc(summary="Tell again, from the next event on; a shadow tells from then on", responses=schemas.CONFLICT)
+    @api.doc(summary="Tell again, from the next event on; a shadow is a shadow again", responses=schemas.CONFLICT)
     def resume(subscription_id: str) -> Any:
         return subscribe.set_subscription(gradewire, g.owner.account_id, subscription_id, "active")
 
