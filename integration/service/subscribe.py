@@ -34,11 +34,12 @@ def create_subscription(
     origin: str = "api",
     shadow: bool = False,
     corrections: bool | None = None,
+    key_id: str | None = None,
 ) -> Shown:
     """The account wants a rule's events at a destination, from the next reading on. The same wish again is the same one.
 
-    With `corrections` it is also told where an event would not have fired, or would differ, on restated data; None means
-    at a webhook and nowhere else.
+    `key_id` is the API key that asks. With `corrections` it is also told where an event would not have fired, or would
+    differ, on restated data; None means at a webhook and nowhere else.
 
     What a `shadow` would send is only recorded, until it is wished for without that. Raises Conflict where a shadow is wished
     for of what is told already.
@@ -51,11 +52,11 @@ def create_subscription(
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
         destination = destination_row(connection, account_id, destination_id)
-        identity, _ = wish(gradewire, connection, account_id, rule, wanted, destination.id, origin, shadow=shadow)
-        if corrections or (corrections is None and destination.channel == "webhook"):
-            accompany(gradewire, connection, account_id, identity, rule, wanted)
-        elif corrections is False and subscriptions.companion(connection, identity) is not None:
-            raise Conflict("This tells of corrections already; end it first to have it without them.")
+        what = (rule, wanted, destination.id, origin)
+        identity, _ = wish(gradewire, connection, account_id, *what, shadow=shadow, key_id=key_id)
+        if corrections is not None or destination.channel == "webhook":
+            wished = corrections is not False
+            agree_on_corrections(gradewire, connection, account_id, identity, rule, wanted, wished=wished)
         shown = show_subscription(subscriptions.subscription_of(connection, account_id, identity))
     return {**shown, "cost": price.shown()}
 
@@ -85,11 +86,17 @@ def wish(
     origin: str,
     *,
     shadow: bool = False,
+    key_id: str | None = None,
 ) -> tuple[str, bool]:
-    """The subscription that wants just this, and whether it is new. The caller holds the account, so that it stays one."""
+    """The subscription that wants just this, and whether it is new. The caller holds the account, so that it stays one.
+
+    It belongs to the key that asked last: whoever changes keys asks again with the new one before the old one is revoked.
+    """
     same = subscriptions.same(connection, destination_id, rule.id, scope.text)
     if same is not None:
         _agree(gradewire, connection, account_id, same, shadow=shadow)
+        if key_id is not None:
+            subscriptions.claim(connection, same, key_id)
         return same, False
     now, identity = gradewire.now(), new_id("sub_")
     rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, now)
@@ -103,10 +110,21 @@ def wish(
         origin=origin,
         status="shadow" if shadow else "active",
         shadow=int(shadow),
+        key_id=key_id,
         created_at=now,
         changed_at=now,
     )
     return identity, True
+
+
+def agree_on_corrections(
+    gradewire: Gradewire, connection: Connection, account_id: str, identity: str, rule: ActiveRule, scope: Scope, *, wished: bool
+) -> None:
+    """Let a subscription tell of corrections where that is wished. Raises Conflict where it does and is not to."""
+    if wished:
+        accompany(gradewire, connection, account_id, identity, rule, scope)
+    elif subscriptions.companion(connection, identity) is not None:
+        raise Conflict("This tells of corrections already; end it first to have it without them.")
 
 
 def accompany(
@@ -128,6 +146,7 @@ def accompany(
         origin=subscriptions.companion_of(identity),
         status=row.status,
         shadow=row.shadow,
+        key_id=row.key_id,
         created_at=gradewire.now(),
         changed_at=gradewire.now(),
     )

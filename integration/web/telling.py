@@ -12,7 +12,7 @@ from integration.domain.errors import InvalidInput
 from integration.service import destinations as ways_out
 from integration.service import mending, overview, subscribe
 from integration.service.wiring import Gradewire
-from integration.web import schemas
+from integration.web import destination_schemas, schemas
 
 
 def destination_routes(gradewire: Gradewire) -> APIBlueprint:
@@ -20,28 +20,28 @@ def destination_routes(gradewire: Gradewire) -> APIBlueprint:
     api = APIBlueprint("destinations", __name__, url_prefix="/v1/destinations", tag="Destinations")
 
     @api.post("")
-    @api.input(schemas.DestinationIn)
-    @api.output(schemas.DestinationCreated, status_code=201)
+    @api.input(destination_schemas.DestinationIn)
+    @api.output(destination_schemas.DestinationCreated, status_code=201)
     @api.doc(summary="Set up a way out")
     def create(json_data: dict[str, Any]) -> Any:
         channel, config = json_data.pop("channel"), json_data.pop("config")
         return ways_out.create_destination(gradewire, g.owner.account_id, channel, config, **json_data)
 
     @api.get("")
-    @api.output(schemas.DestinationOut(many=True))
+    @api.output(destination_schemas.DestinationOut(many=True))
     @api.doc(summary="Your destinations")
     def destinations() -> Any:
         return ways_out.list_destinations(gradewire, g.owner.account_id)
 
     @api.get("/<destination_id>")
-    @api.output(schemas.DestinationOut)
+    @api.output(destination_schemas.DestinationOut)
     @api.doc(summary="One destination")
     def destination(destination_id: str) -> Any:
         return ways_out.get_destination(gradewire, g.owner.account_id, destination_id)
 
     @api.patch("/<destination_id>")
-    @api.input(schemas.DestinationEdit)
-    @api.output(schemas.DestinationOut)
+    @api.input(destination_schemas.DestinationEdit)
+    @api.output(destination_schemas.DestinationOut)
     @api.doc(
         summary="Change what is said of it, or its settings",
         description="A new address holds for deliveries that wait already: they are tried again at once.",
@@ -51,8 +51,8 @@ def destination_routes(gradewire: Gradewire) -> APIBlueprint:
         return mending.edit_destination(gradewire, g.owner.account_id, destination_id, **json_data)
 
     @api.post("/<destination_id>/rotate")
-    @api.input(schemas.RotateIn)
-    @api.output(schemas.DestinationCreated)
+    @api.input(destination_schemas.RotateIn)
+    @api.output(destination_schemas.DestinationCreated)
     @api.doc(
         summary="Give it a new signing secret, shown in this answer only",
         description="The old one signs beside it until the overlap ends, so that receivers can change theirs meanwhile.",
@@ -69,19 +69,19 @@ def destination_routes(gradewire: Gradewire) -> APIBlueprint:
         return "", 204
 
     @api.post("/<destination_id>/pause")
-    @api.output(schemas.DestinationOut)
+    @api.output(destination_schemas.DestinationOut)
     @api.doc(summary="Let its deliveries wait")
     def pause(destination_id: str) -> Any:
         return ways_out.set_destination(gradewire, g.owner.account_id, destination_id, "paused")
 
     @api.post("/<destination_id>/resume")
-    @api.output(schemas.DestinationOut)
+    @api.output(destination_schemas.DestinationOut)
     @api.doc(summary="Go on, also after it was disabled and has been mended")
     def resume(destination_id: str) -> Any:
         return ways_out.set_destination(gradewire, g.owner.account_id, destination_id, "active")
 
     @api.post("/<destination_id>/test")
-    @api.output(schemas.TestOut)
+    @api.output(destination_schemas.TestOut)
     @api.doc(summary="Send a made-up event there now, marked as one")
     def test(destination_id: str) -> Any:
         return ways_out.test_destination(gradewire, g.owner.account_id, destination_id)
@@ -110,7 +110,7 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     )
     def create(json_data: dict[str, Any]) -> Any:
         what = (json_data["trigger"], json_data["options"], json_data["scope"], json_data["destination_id"])
-        how = {"shadow": json_data["shadow"], "corrections": json_data["corrections"]}
+        how = {"shadow": json_data["shadow"], "corrections": json_data["corrections"], "key_id": g.owner.key_id}
         return subscribe.create_subscription(gradewire, g.owner.account_id, *what, **how)
 
     @api.post("/preview")

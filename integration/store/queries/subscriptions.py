@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, delete, or_, select, update
@@ -78,6 +79,19 @@ def subscription_of(connection: Connection, account_id: str, identity: str) -> A
     """One of an account's subscriptions, ended or not."""
     query = _with_rule().where(subscription.c.account_id == account_id, subscription.c.id == identity)
     return connection.execute(query).first()
+
+
+def hooks_of(connection: Connection, key_ids: Sequence[str]) -> list[Any]:
+    """The REST hooks that these keys asked for, with rule and destination; ended ones left out."""
+    c = subscription.c
+    return list(connection.execute(_with_rule().where(c.key_id.in_(key_ids), c.origin == "hook", c.status != "ended")))
+
+
+def claim(connection: Connection, identity: str, key_id: str) -> None:
+    """Let a subscription, and its companion, belong to a key. It wants what it did, so nobody need look again."""
+    c = subscription.c
+    own = or_(c.id == identity, c.origin == companion_of(identity))
+    connection.execute(update(subscription).where(own, c.key_id.is_distinct_from(key_id)).values(key_id=key_id))
 
 
 def companion_of(identity: str) -> str:
