@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields, validate
 from marshmallow.experimental.context import Context
 
 MAX_URL = 2000
@@ -34,6 +34,25 @@ def private_allowed() -> bool:
 def stripped(value: Any) -> Any:
     """Pasted text without the spaces around it; anything else as it is."""
     return value.strip() if isinstance(value, str) else value
+
+
+def _ascii(address: str) -> None:
+    if not address.isascii():
+        raise ValidationError("Only addresses in ASCII can be mailed; write the domain as xn--….")
+
+
+def mail_address(**more: Any) -> fields.Email:
+    """A field for one plain e-mail address."""
+    return fields.Email(
+        pre_load=stripped,
+        validate=[
+            _ascii,
+            validate.Length(max=254, error="An e-mail address has at most 254 characters."),
+            validate.Regexp(r"^[^\s,;<>\"]+$", error="Enter one address, like you@example.com."),
+        ],
+        error_messages={"invalid": "This is not an e-mail address. Enter one like you@example.com."},
+        **more,
+    )
 
 
 def validate_url(url: str, *, allow_http: bool) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema
 
 from integration.channels._answers import unanswered
 from integration.channels._event import Event, clean, cut, facts, lines, moment, notes, snapshot, title
 from integration.channels._mail import HTML, TEXT
-from integration.channels._settings import stripped
+from integration.channels._settings import mail_address
 from integration.domain.catalogue import Channel
 from integration.domain.digest import is_digest
 from integration.domain.message import Dead, Delivered, Limits, Mail, Message, Reply, Retry, Verdict
@@ -24,25 +24,10 @@ LIMITS = Limits(characters=2000, extra={"subject": 150, "digest": 10_000})
 _OPERATOR = (530, 534, 535, 538)
 
 
-def _ascii(address: str) -> None:
-    if not address.isascii():
-        raise ValidationError("Only addresses in ASCII can be mailed; write the domain as xn--….")
-
-
 class EmailConfig(Schema):
     """Whom to write to."""
 
-    to = fields.Email(
-        required=True,
-        pre_load=stripped,
-        validate=[
-            _ascii,
-            validate.Length(max=254, error="An e-mail address has at most 254 characters."),
-            validate.Regexp(r"[^\s,;<>\"]+\Z", error="Enter one address, like you@example.com."),
-        ],
-        metadata=described("To", "The e-mail address that is written to"),
-        error_messages={"invalid": "This is not an e-mail address. Enter one like you@example.com."},
-    )
+    to = mail_address(required=True, metadata=described("To", "The e-mail address that is written to"))
 
 
 def _unsubscribing(message: Message) -> list[tuple[str, str]]:

@@ -292,7 +292,8 @@ class Channel:
     `manners` are the ways that a subscription can be told in, the usual one first: "each" event by itself, or "grouped" into
     digests where there are many. A notice that is older than `stale_after` (ms) goes as a digest that says so; None for never.
     `prepare(config)` is sent once before the first delivery (a header row). After an ambiguous answer, `probe(messages,
-    config)` asks what arrived and `absent(reply, messages)` names the messages that did not.
+    config)` asks what arrived and `absent(reply, messages)` names the messages that did not. `signed` says that its requests
+    are signed with keys of the destination's own, and that they can be rotated.
     """
 
     key: str
@@ -308,6 +309,7 @@ class Channel:
     prepare: Callable[[Mapping[str, Any]], HttpRequest] | None = None
     probe: Callable[[Sequence[Message], Mapping[str, Any]], HttpRequest] | None = None
     absent: Callable[[Reply, Sequence[Message]], list[Message]] | None = None
+    signed: bool = False
 
 
 # -- one file = one entry --------------------------------------------------------------------------------------------

@@ -187,12 +187,12 @@ class Sender:
                 lane.target.channel.render([one.message], lane.target.config)
                 good.append(one)
             except Exception as own:
-                self._ledger.unrendered(one, own, now)
+                self._ledger.unrendered(lane.target, one, own, now)
         if good and len(good) < len(owed):
             self._begin(lane, good, now)
         else:
             for one in good or owed:
-                self._ledger.unrendered(one, error, now)
+                self._ledger.unrendered(lane.target, one, error, now)
 
     # -- what came back ----------------------------------------------------------------------------------------------
 

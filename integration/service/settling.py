@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sqlalchemy import Connection
 
+from integration.domain.masking import masked, masked_text
 from integration.domain.message import Dead, Delivered, Reply, Retry, Verdict
 from integration.domain.retry import SCHEDULE, next_wait
 from integration.service import faring
@@ -80,6 +81,8 @@ class Ledger:
     def settle(self, target: Target, one: Owed, reply: Reply, verdict: Verdict, now: int) -> int:
         """Note an attempt and what it means. Returns until when (ms) the destination is to be left alone, 0 for not."""
         alone = 0
+        if not isinstance(verdict, Delivered):
+            verdict = replace(verdict, reason=masked_text(verdict.reason, target.secrets))
         if isinstance(verdict, Delivered):
             self.counts.delivered += 1
             outcome, name = one.becomes(DELIVERED, now, attempts=one.attempts + 1), "delivered"
@@ -99,8 +102,8 @@ class Ledger:
             self.change(change)
         alone = max(alone, target.open_until if target.open_until > now else 0)
         self._note(one, outcome)
-        error = _text(f"{reply.error}: {reply.detail}" if reply.detail else reply.error) if reply.error else None
-        head = reply.head[:HEAD_LIMIT] or None
+        error = _text(f"{reply.error}: {masked_text(reply.detail, target.secrets)}".rstrip(": ")) if reply.error else None
+        head = masked(reply.head[:HEAD_LIMIT], target.secrets) or None
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
         self.attempts.made(target, one, reply, name)
         return alone
@@ -129,10 +132,10 @@ class Ledger:
             self.change(partial(health.gone, subscription_id=subscription, destination_id=target.id, reason=reason, now=now))
         return one.becomes(DEAD, now, attempts=one.attempts + 1, reason=reason)
 
-    def unrendered(self, one: Owed, error: Exception, now: int) -> None:
+    def unrendered(self, target: Target, one: Owed, error: Exception, now: int) -> None:
         """A channel cannot put this message into its form: no attempt will ever help."""
         self.counts.dead += 1
-        reason = _text(f"could not be rendered: {type(error).__name__}: {error}")
+        reason = _text(masked_text(f"could not be rendered: {type(error).__name__}: {error}", target.secrets))
         self._note(one, one.becomes(DEAD, now, attempts=one.attempts, reason=reason))
 
     def _note(self, one: Owed, outcome: Outcome) -> None:

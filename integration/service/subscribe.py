@@ -35,14 +35,16 @@ def create_subscription(
     shadow: bool = False,
     corrections: bool | None = None,
     manner: str | None = None,
+    key_id: str | None = None,
 ) -> Shown:
     """The account wants a rule's events at a destination, from the next reading on. The same wish again is the same one.
 
-    With `corrections` it is also told where an event would not have fired, or would differ, on restated data; None means
-    at a webhook and nowhere else. `manner` is "each" or "grouped"; None means what the channel is used to.
+    `key_id` is the API key that asks. With `corrections` it is also told where an event would not have fired, or would
+    differ, on restated data; None means at a webhook and nowhere else. `manner` is "each" or "grouped"; None means what the
+    channel is used to.
 
-    What a `shadow` would send is only recorded, until it is resumed or wished for without that. Raises Conflict where a
-    shadow is wished for of what is told already.
+    What a `shadow` would send is only recorded, until it is wished for without that. Raises Conflict where a shadow is wished
+    for of what is told already.
     """
     rule = ask(gradewire, trigger, options)
     check_available(gradewire, rule)
@@ -52,16 +54,13 @@ def create_subscription(
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
         destination = destination_row(connection, account_id, destination_id, "destination_id")
-        told = manner_of(gradewire, destination.channel, manner)
-        identity, fresh = wish(
-            gradewire, connection, account_id, rule, wanted, destination.id, origin, shadow=shadow, manner=told
-        )
+        told, what = manner_of(gradewire, destination.channel, manner), (rule, wanted, destination.id, origin)
+        identity, fresh = wish(gradewire, connection, account_id, *what, shadow=shadow, manner=told, key_id=key_id)
         if manner is not None and not fresh:
             subscriptions.change(connection, identity, manner=told)
-        if corrections or (corrections is None and destination.channel == "webhook"):
-            accompany(gradewire, connection, account_id, identity, rule, wanted)
-        elif corrections is False and subscriptions.companion(connection, identity) is not None:
-            raise Conflict("This tells of corrections already; end it first to have it without them.")
+        if corrections is not None or destination.channel == "webhook":
+            wished = corrections is not False
+            agree_on_corrections(gradewire, connection, account_id, identity, rule, wanted, wished=wished)
         shown = show_subscription(subscriptions.subscription_of(connection, account_id, identity))
     return {**shown, "cost": price.shown()}
 
@@ -92,11 +91,17 @@ def wish(
     *,
     shadow: bool = False,
     manner: str = "each",
+    key_id: str | None = None,
 ) -> tuple[str, bool]:
-    """The subscription that wants just this, and whether it is new. The caller holds the account, so that it stays one."""
+    """The subscription that wants just this, and whether it is new. The caller holds the account, so that it stays one.
+
+    It belongs to the key that asked last: whoever changes keys asks again with the new one before the old one is revoked.
+    """
     same = subscriptions.same(connection, destination_id, rule.id, scope.text)
     if same is not None:
         _agree(gradewire, connection, account_id, same, shadow=shadow)
+        if key_id is not None:
+            subscriptions.claim(connection, same, key_id)
         return same, False
     now, identity = gradewire.now(), new_id("sub_")
     rules.ensure(connection, rule.id, rule.trigger.key, rule.semantics, rule.canonical, now)
@@ -109,6 +114,8 @@ def wish(
         destination_id=destination_id,
         origin=origin,
         status="shadow" if shadow else "active",
+        shadow=int(shadow),
+        key_id=key_id,
         created_at=now,
         changed_at=now,
         manner=manner,
@@ -124,6 +131,16 @@ def manner_of(gradewire: Gradewire, channel: str, manner: str | None) -> str:
         text = f"manner: {gradewire.channels[channel].label} takes each event by itself; leave the manner out."
         raise InvalidInput(text, field="manner")
     return manner or can[0]
+
+
+def agree_on_corrections(
+    gradewire: Gradewire, connection: Connection, account_id: str, identity: str, rule: ActiveRule, scope: Scope, *, wished: bool
+) -> None:
+    """Let a subscription tell of corrections where that is wished. Raises Conflict where it does and is not to."""
+    if wished:
+        accompany(gradewire, connection, account_id, identity, rule, scope)
+    elif subscriptions.companion(connection, identity) is not None:
+        raise Conflict("This tells of corrections already; end it first to have it without them.")
 
 
 def accompany(
@@ -144,6 +161,8 @@ def accompany(
         destination_id=row.destination_id,
         origin=subscriptions.companion_of(identity),
         status=row.status,
+        shadow=row.shadow,
+        key_id=row.key_id,
         created_at=gradewire.now(),
         changed_at=gradewire.now(),
         manner=row.manner,
@@ -153,11 +172,12 @@ def accompany(
 
 def _agree(gradewire: Gradewire, connection: Connection, account_id: str, identity: str, *, shadow: bool) -> None:
     """Let a subscription that is there already be as it is now wished for: a shadow goes live, never the other way round."""
-    status = subscription_row(connection, account_id, identity).status
-    if shadow and status != "shadow":
+    row = subscription_row(connection, account_id, identity)
+    if shadow and not row.shadow:
         raise Conflict("This is subscribed to already and is no shadow; end it first to try it as one.")
-    if status == "shadow" and not shadow:
-        subscriptions.change(connection, identity, status="active", changed_at=gradewire.now())
+    if row.shadow and not shadow:
+        status = "active" if row.status == "shadow" else row.status
+        subscriptions.change(connection, identity, shadow=0, status=status, changed_at=gradewire.now())
 
 
 def show_subscription(row: Any) -> Shown:
@@ -172,6 +192,7 @@ def show_subscription(row: Any) -> Shown:
         "destination": row.hint,
         "status": row.status,
         "reason": row.reason,
+        "shadow": bool(row.shadow),
         "corrections": bool(row.corrections),
         "manner": row.manner,
         "created_at": iso(row.created_at),
@@ -201,12 +222,14 @@ def get_subscription(gradewire: Gradewire, account_id: str, identity: str) -> Sh
 def set_subscription(gradewire: Gradewire, account_id: str, identity: str, status: str) -> Shown:
     """Pause or resume. Evaluation goes on silently, so resuming brings no backlog of what happened meanwhile.
 
-    Resumed, a shadow is live: it tells from the next event on.
+    Resumed, a shadow is a shadow again.
     """
     with gradewire.database.write() as connection:
         row = subscription_row(connection, account_id, identity)
         if row.status == "ended":
             raise Conflict("This subscription has ended; make a new one.")
+        if status == "active" and row.shadow:
+            status = "shadow"
         if row.status != status:
             subscriptions.change(connection, identity, status=status, reason=None, changed_at=gradewire.now())
             if status == "active":
@@ -222,12 +245,15 @@ def edit_subscription(
     identity: str,
     options: Mapping[str, Any] | None = None,
     scope: Mapping[str, Any] | None = None,
+    *,
+    shadow: bool | None = None,
     manner: str | None = None,
 ) -> Shown:
     """Point a subscription at another rule or scope, from the next event on, or tell it in another manner; what is None stays
     as it is.
 
-    It keeps its id, and what it is owed. Raises Conflict where it has ended, or where there is one that wants just that.
+    It keeps its id, and what it is owed. Not to be a `shadow` any more makes one tell. Raises Conflict where it has ended,
+    where there is one that wants just that, or where what is told already is to become a shadow.
     """
     with gradewire.database.read() as connection:
         row = subscription_row(connection, account_id, identity)
@@ -254,6 +280,8 @@ def edit_subscription(
                 accompany(gradewire, connection, account_id, identity, rule, wanted)
         if manner is not None:
             subscriptions.change(connection, identity, manner=manner_of(gradewire, row.channel, manner))
+        if shadow is not None:
+            _agree(gradewire, connection, account_id, identity, shadow=shadow)
         shown = show_subscription(subscription_row(connection, account_id, identity))
     return {**shown, "cost": price.shown()}
 

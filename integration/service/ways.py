@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ import requests
 from integration.domain.breaker import Breaker
 from integration.domain.catalogue import Channel
 from integration.domain.message import HttpRequest, Mail, Reply
-from integration.domain.signing import signed_headers
+from integration.domain.signing import attempt_headers
 from integration.wire.google import GoogleTokens, TokenRefused
 from integration.wire.http import Transport
 from integration.wire.smtp import SmtpSender
@@ -50,6 +50,30 @@ class Target:
     opened: int = 0
     open_until: int = 0
     breaker: Breaker = field(default_factory=Breaker)
+    _secrets: tuple[str, ...] | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What of its settings nobody may see, in what its receiver answers either."""
+        if self._secrets is None:
+            self._secrets = secrets_of(self.channel, self.config)
+        return self._secrets
+
+
+def secrets_of(channel: Channel, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The secrets in a destination's settings: addresses, fields marked as secret, and the keys it signs with."""
+    declared = channel.config._declared_fields
+    shown = {name for name, field in declared.items() if not field.metadata.get("secret")}
+    found = [(name in shown, text) for name, value in config.items() for text in _texts(value)]
+    return tuple(dict.fromkeys(text for public, text in found if not public or text.startswith(("http://", "https://"))))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
 
 
 @dataclass
@@ -90,7 +114,7 @@ class Ways:
 
 def signature(config: Mapping[str, Any], request: HttpRequest, message_id: str, now: int) -> tuple[str, ...]:
     """The header lines of a signed request, for an attempt at `now` (ms)."""
-    return signed_headers(config["secret"], message_id, now // 1000, request.body) if request.signed else ()
+    return attempt_headers(config, message_id, now, request.body) if request.signed else ()
 
 
 _mine = threading.local()

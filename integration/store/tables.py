@@ -289,7 +289,8 @@ destination = Table(
 
 #: An account wants a rule's events, within a scope, at a destination. Status: active, paused, shadow (what it would have
 #: sent is only recorded), ended. `corrections`: also tell when data are corrected under an event that was told. `manner`: each
-#: event by itself, or grouped into digests. `key_id` is the API key that made it.
+#: event by itself, or grouped into digests. `key_id` is the API key that asked for it last. `shadow`: it is one
+#: again after a pause.
 subscription = Table(
     "subscription", metadata,
     Column("id", Text, primary_key=True),
@@ -306,6 +307,7 @@ subscription = Table(
     Column("revision", BigInteger, nullable=False, server_default="0"),
     Column("manner", Text, nullable=False, server_default="each"),
     Column("key_id", Text),
+    Column("shadow", SmallInteger, nullable=False, server_default="0"),
     Index("ix_subscription_revision", "revision"),
     Index("ix_subscription_rule_id_scope", "rule_id", "scope"),
 )  # fmt: skip

@@ -142,6 +142,11 @@ class HookIn(Schema):
         validate=validate.Length(max=200),
         metadata=described("Signing Secret", "whsec_ and base64 of 24 to 64 bytes; none makes one"),
     )
+    corrections = TrueOrFalse(
+        load_default=None,
+        allow_none=True,
+        metadata=described("Corrections", "Also tell where an event would not have fired on restated data; none means no"),
+    )
 
 
 class HookQuery(Schema):
@@ -157,17 +162,24 @@ class HookOut(Schema):
     id = _text("Hook ID", required=True)
     event = _text("Event", required=True)
     target_url = _text("Address", required=True)
+    destination_id = _text("Destination ID", "To rotate its secret or to set headers", required=True)
     options = _free("Options", "With every default", required=True)
     scope = _free("Scope", "In canonical form", required=True)
     status = _text("Status", "active or paused", required=True)
     reason = _text("Reason", required=True, allow_none=True)
+    corrections = fields.Boolean(required=True, metadata=described("Corrections", "Whether corrections are told too"))
     created_at = _when("Created At", required=True)
 
 
 class HookCreated(HookOut):
-    """A new webhook subscription, and what it costs; its secret is shown only here."""
+    """A webhook subscription, and what it costs; its secret is shown only here, and only where it is new."""
 
-    secret = _text("Signing Secret", "Check Standard Webhooks signatures with it", required=True)
+    secret = _text(
+        "Signing Secret",
+        "Check Standard Webhooks signatures with it; null where it was shown before",
+        required=True,
+        allow_none=True,
+    )
     cost = fields.Nested(Cost, required=True)
 
 
@@ -177,40 +189,6 @@ HOOK_THERE: Any = {
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/HookCreated"}}},
 }
 CONFLICT = {409: "It contradicts what is already there."}
-
-
-class DestinationIn(Schema):
-    """A way out."""
-
-    channel = _text("Channel", required=True)
-    label = fields.String(load_default="", validate=validate.Length(max=80), metadata=described("Label", "A name of your own"))
-    config = _free("Settings", "What the channel needs", required=True)
-
-
-class DestinationOut(Schema):
-    """A way out; its settings stay hidden but for a hint."""
-
-    id = _text("Destination ID", required=True)
-    channel = _text("Channel", required=True)
-    label = _text("Label", required=True)
-    hint = _text("Hint", required=True)
-    status = _text("Status", "active, paused, or disabled until it is mended", required=True)
-    reason = _text("Reason", required=True, allow_none=True)
-    created_at = _when("Created At", required=True)
-
-
-class DestinationCreated(DestinationOut):
-    """A new way out."""
-
-    secret = _text("Signing Secret", "Of a webhook; shown only here")
-
-
-class TestOut(Schema):
-    """What became of a test send."""
-
-    outcome = _text("Outcome", "delivered, retry or dead", required=True)
-    status = fields.Integer(required=True, allow_none=True, metadata=described("Status", "The receiver's; 0 where none came"))
-    detail = _text("Detail", required=True, allow_none=True)
 
 
 def _manner(without: str) -> fields.String:
@@ -228,7 +206,8 @@ class SubscriptionIn(Schema):
     scope = _free("Scope", "Who is watched; none means any", load_default=dict)
     destination_id = _text("Destination ID", required=True)
     shadow = TrueOrFalse(
-        load_default=False, metadata=described("Shadow", "Only record what it would send; resuming it makes it tell")
+        load_default=False,
+        metadata=described("Shadow", "Only record what it would send, until it is wished for or changed to be no shadow"),
     )
     corrections = TrueOrFalse(
         load_default=None,
@@ -248,6 +227,9 @@ class SubscriptionEdit(Schema):
     )
     scope = _free("Scope", "Who is watched; empty means any", load_default=None, allow_none=True)
     manner = _manner("none means as it is")
+    shadow = TrueOrFalse(
+        load_default=None, allow_none=True, metadata=described("Shadow", "false lets a shadow tell, from the next event on")
+    )
 
 
 class SubscriptionOut(Schema):
@@ -262,6 +244,7 @@ class SubscriptionOut(Schema):
     destination = _text("Destination", required=True)
     status = _text("Status", "active, paused, shadow (what it would send is only recorded) or ended", required=True)
     reason = _text("Reason", required=True, allow_none=True)
+    shadow = fields.Boolean(required=True, metadata=described("Shadow", "Whether it only records, also after a pause"))
     corrections = fields.Boolean(required=True, metadata=described("Corrections", "Whether corrections are told too"))
     manner = _text("Manner", "each event by itself, or grouped into digests", required=True)
     created_at = _when("Created At", required=True)

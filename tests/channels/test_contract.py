@@ -9,7 +9,7 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 
 from integration import channels
 from integration.domain.catalogue import Channel
@@ -128,7 +128,9 @@ def test_settings_can_be_loaded_again_from_what_was_stored(channel: Channel) -> 
 def test_settings_of_another_type_are_refused_not_a_crash(channel: Channel) -> None:
     wrongs: list[Any] = [None, 7, [], {}, True, "\ud800", "x" * 100_000]
     for wrong in wrongs:
-        for name in channel.config().fields:
+        for name, field in channel.config().fields.items():
+            if wrong == {} and isinstance(field, fields.Mapping):
+                continue  # none of them, which is right
             with pytest.raises(ValidationError) as refused:
                 channel.config().load({**ENTERED[channel.key], name: wrong})
             assert list(refused.value.messages) == [name]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, or_, select, update
+from sqlalchemy import Connection, Select, case, delete, or_, select, update
 
 from integration.store.queries import revisions
-from integration.store.tables import delivery, destination, rule, subscription
+from integration.store.tables import account, delivery, destination, rule, subscription
 
 #: How the origin of a companion begins; the subscription's id follows.
 _COMPANION = "corrections:"
@@ -19,21 +19,26 @@ def add_destination(connection: Connection, **values: Any) -> None:
     connection.execute(destination.insert().values(**values))
 
 
+def _destinations(account_id: str) -> Select[Any]:
+    query = select(destination, account.c.email.label("account_email")).join(account, account.c.id == destination.c.account_id)
+    return query.where(destination.c.account_id == account_id)
+
+
 def destinations(connection: Connection, account_id: str) -> list[Any]:
-    """An account's destinations, newest first."""
-    query = select(destination).where(destination.c.account_id == account_id)
-    return list(connection.execute(query.order_by(destination.c.created_at.desc(), destination.c.id)))
+    """An account's destinations, newest first, each with the account's address."""
+    return list(connection.execute(_destinations(account_id).order_by(destination.c.created_at.desc(), destination.c.id)))
 
 
 def destination_of(connection: Connection, account_id: str, identity: str) -> Any | None:
-    """One of an account's destinations."""
-    query = select(destination).where(destination.c.account_id == account_id, destination.c.id == identity)
-    return connection.execute(query).first()
+    """One of an account's destinations, with the account's address."""
+    return connection.execute(_destinations(account_id).where(destination.c.id == identity)).first()
 
 
-def change_destination(connection: Connection, identity: str, **values: Any) -> None:
-    """Change a destination's columns."""
-    connection.execute(update(destination).where(destination.c.id == identity).values(**values))
+def change_destination(connection: Connection, identity: str, now: int, **values: Any) -> None:
+    """Change a destination's columns at `now` (ms). Its `changed_at` always grows: by it workers see that it is another."""
+    c = destination.c
+    changed_at = case((c.changed_at >= now, c.changed_at + 1), else_=now)
+    connection.execute(update(destination).where(c.id == identity).values(**values, changed_at=changed_at))
 
 
 def drop_destination(connection: Connection, identity: str) -> None:
@@ -80,6 +85,19 @@ def accounts(connection: Connection, identities: Sequence[str]) -> list[str]:
     """Whose subscriptions these are, each account once."""
     c = subscription.c
     return sorted(connection.scalars(select(c.account_id).distinct().where(c.id.in_(identities))))
+
+
+def hooks_of(connection: Connection, key_ids: Sequence[str]) -> list[Any]:
+    """The REST hooks that these keys asked for, with rule and destination; ended ones left out."""
+    c = subscription.c
+    return list(connection.execute(_with_rule().where(c.key_id.in_(key_ids), c.origin == "hook", c.status != "ended")))
+
+
+def claim(connection: Connection, identity: str, key_id: str) -> None:
+    """Let a subscription, and its companion, belong to a key. It wants what it did, so nobody need look again."""
+    c = subscription.c
+    own = or_(c.id == identity, c.origin == companion_of(identity))
+    connection.execute(update(subscription).where(own, c.key_id.is_distinct_from(key_id)).values(key_id=key_id))
 
 
 def companion_of(identity: str) -> str:

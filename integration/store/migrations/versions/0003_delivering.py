@@ -39,6 +39,7 @@ def columns() -> dict[str, list[sa.Column[Any]]]:
         "subscription": [
             sa.Column("manner", sa.Text(), server_default="each", nullable=False),
             sa.Column("key_id", sa.Text(), nullable=True),
+            sa.Column("shadow", sa.SmallInteger(), server_default="0", nullable=False),
         ],
         "delivery": [
             sa.Column("lead_id", sa.BigInteger(), nullable=True),
@@ -60,6 +61,7 @@ def upgrade() -> None:
         "UPDATE subscription SET manner = 'grouped' WHERE destination_id IN "
         "(SELECT id FROM destination WHERE channel IN ('email', 'slack'))"
     )
+    op.execute("UPDATE subscription SET shadow = 1 WHERE status = 'shadow'")
     for index in INDEXES:
         partial_index(index[0], "delivery", index[1], index[2])
     op.drop_index("ix_delivery_due", "delivery")
