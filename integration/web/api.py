@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -20,9 +19,9 @@ from integration.service import feeds, offer, overview
 from integration.service.asking import split
 from integration.service.wiring import Gradewire
 from integration.web import schemas
+from integration.web.times import moment
 
 LISTS = ("tokens", "indices", "metrics", "categories", "exchanges")
-_YEAR_10000 = 253_402_300_800_000
 
 
 def reading_routes(gradewire: Gradewire) -> APIBlueprint:
@@ -120,17 +119,4 @@ def _window(given: dict[str, str]) -> feeds.Window:
     if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= MOST:
         raise InvalidInput(f"limit must be a whole number from 1 to {MOST}.", field="limit")
     since = given.get("since")
-    return feeds.Window(int(limit), given.get("after_id") or None, _moment(since) if since else None)
-
-
-def _moment(text: str) -> int:
-    """Milliseconds since 1970 from such a number or from ISO 8601 (UTC unless it says otherwise)."""
-    if re.fullmatch(r"[0-9]{1,15}", text):
-        return min(int(text), _YEAR_10000)
-    for spelling in (text, re.sub(r" (?=[0-9:]+$)", "+", text)):  # a plus that was not percent-encoded comes as a space
-        try:
-            moment = datetime.fromisoformat(spelling)
-        except ValueError:
-            continue
-        return max(0, int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))
-    raise InvalidInput("since must be a time like 2024-01-31T12:00:00Z, or milliseconds since 1970.", field="since")
+    return feeds.Window(int(limit), given.get("after_id") or None, moment(since) if since else None)

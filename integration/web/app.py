@@ -20,10 +20,11 @@ from integration.web.auth import require_key
 from integration.web.backtests import backtest_routes
 from integration.web.body import MOST_BYTES, check_request
 from integration.web.dashboard import page_routes
+from integration.web.deliveries import delivery_routes
 from integration.web.hooks import hook_routes
 from integration.web.inbox import inbox_routes
 from integration.web.limits import SlidingWindow
-from integration.web.telling import delivery_routes, destination_routes, subscription_routes
+from integration.web.telling import destination_routes, subscription_routes
 
 REQUESTS_A_MINUTE = 600
 ABOUT = """What changed in the market, as events: read feeds, or have them sent.
