@@ -13,7 +13,7 @@ from integration.service.wiring import Gradewire
 from integration.store.tables import attempt, delivery, destination, subscription
 from integration.web import create_app
 from tests.receiver import Answer, Receiver
-from tests.web.conftest import HOOK, NOW, Asker, Market, Wall, asker, small_market
+from tests.web.conftest import HOOK, NOW, Asker, Wall, asker, small_market
 
 TOKENS = {"tokens": ["3375", "77", "3306"]}
 
@@ -155,7 +155,7 @@ def test_one_that_is_being_sent_is_left_to_that(ada_is_owed: Asker, both: Gradew
     assert (again.status_code, again.get_json()["attempts"], again.get_json()["next_attempt_at"]) == (200, 1, iso(NOW + 10**9))
 
 
-def test_after_many_pages_every_delivery_came_once(ada_is_owed: Asker, market: Market):
+def test_after_many_pages_every_delivery_came_once(ada_is_owed: Asker):
     seen: list[int] = []
     while page := ada_is_owed.get("deliveries", limit=1, **({"before": seen[-1]} if seen else {})).get_json():
         seen += [row["id"] for row in page]
