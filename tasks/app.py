@@ -20,6 +20,8 @@ LOOK_MS = 10 * MINUTE
 LOOK_S = (0.5, 5.0)
 #: How often it is looked for past that is needed or wished for, in seconds.
 FETCH_S = 2.0
+#: How often it is gone on with what is to be sent again, in seconds.
+REPLAY_S = 1.0
 #: How often old readings are looked for, in market time (ms) and at least so many seconds apart.
 PRUNE_MS, PRUNE_S = DAY, 60.0
 
@@ -33,6 +35,7 @@ def schedule(settings: Settings) -> dict[str, Any]:
     wait = min(max(clock.wall_length(LOOK_MS) / 1000, LOOK_S[0]), LOOK_S[1])
     entries["observe"] = {"task": "tasks.observe", "schedule": wait, "options": {"expires": max(wait, 1.0)}}
     entries["fetch"] = {"task": "tasks.fetch", "schedule": FETCH_S, "options": {"expires": FETCH_S}}
+    entries["replay"] = {"task": "tasks.replay", "schedule": REPLAY_S, "options": {"expires": REPLAY_S}}
     return entries
 
 
@@ -48,7 +51,7 @@ def configure(app: Celery, settings: Settings) -> Celery:
         task_acks_late=False,
         task_default_queue=DELIVERING,
         task_queues={DELIVERING: {}, POLLING: {}},
-        task_routes={name: {"queue": POLLING} for name in ("tasks.observe", "tasks.fetch", "tasks.prune")},
+        task_routes={name: {"queue": POLLING} for name in ("tasks.observe", "tasks.fetch", "tasks.prune", "tasks.replay")},
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,

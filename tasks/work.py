@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from integration.config import load
 from integration.domain.errors import GradewireError
-from integration.service import deliver, keeping, scheduling, wishing
+from integration.service import deliver, keeping, replaying, scheduling, wishing
 from integration.service.wiring import Gradewire, build
 from tasks.app import app
 
@@ -57,6 +57,12 @@ def sweep() -> None:
     here = gradewire()
     here.beat("worker")
     deliver.drain_all(here)
+
+
+@app.task(name="tasks.replay", throws=WORLD)
+def replay() -> None:
+    """Go on with what is to be sent again."""
+    replaying.work_off(gradewire())
 
 
 @app.task(name="tasks.prune", throws=WORLD)

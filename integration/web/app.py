@@ -24,9 +24,20 @@ from integration.web.deliveries import delivery_routes
 from integration.web.hooks import hook_routes
 from integration.web.inbox import inbox_routes
 from integration.web.limits import SlidingWindow
+from integration.web.replays import replay_routes
 from integration.web.telling import destination_routes, subscription_routes
 
 REQUESTS_A_MINUTE = 600
+#: The API, in the order of its chapters.
+ROUTES = (
+    reading_routes,
+    backtest_routes,
+    hook_routes,
+    destination_routes,
+    subscription_routes,
+    delivery_routes,
+    replay_routes,
+)
 ABOUT = """What changed in the market, as events: read feeds, or have them sent.
 
 Send your API key in the header `X-Api-Key`. Errors are `{"error": {"code", "message", "field"}}`. Times are UTC.
@@ -86,7 +97,7 @@ def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minu
 
 
 def _api(app: APIFlask, gradewire: Gradewire, window: SlidingWindow) -> None:
-    for routes in (reading_routes, backtest_routes, hook_routes, destination_routes, subscription_routes, delivery_routes):
+    for routes in ROUTES:
         blueprint = routes(gradewire)
         blueprint.before_request(lambda: require_key(gradewire, window))
         blueprint.before_request(check_request)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from integration.domain.errors import InvalidInput
 
 _YEAR_10000 = 253_402_300_800_000
+
+
+def period(given: Mapping[str, Any]) -> dict[str, int | None]:
+    """`since` and `until` of a request in milliseconds; one left empty counts as not given."""
+    return {name: moment(given[name], name) if given.get(name) else None for name in ("since", "until")}
 
 
 def moment(text: str, field: str = "since") -> int:

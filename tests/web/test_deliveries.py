@@ -53,6 +53,7 @@ def test_deliveries_are_filtered_by_state_destination_subscription_event_and_tim
     change(both, all_[3]["id"], created_at=NOW - 1000)
     assert [row["id"] for row in ada.get("deliveries", until=iso(NOW)).get_json()] == [all_[3]["id"]]
     assert len(ada.get("deliveries", since=NOW).get_json()) == 3
+    assert len(ada.get("deliveries", since="", until="").get_json()) == 4
     assert len(ada.get("deliveries", since=NOW - 1000, until=NOW).get_json()) == 1
 
 
