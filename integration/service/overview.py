@@ -23,11 +23,11 @@ MOST_ID = 2**53
 # -- events and deliveries -------------------------------------------------------------------------------------------
 
 
-def event_text(gradewire: Gradewire, identity: str) -> str:
-    """An event's JSON as stored. Events are facts of the market: whoever has a key may read them."""
+def event_text(gradewire: Gradewire, identity: str, account_id: str) -> str:
+    """An event's JSON as stored. Events are facts of the market: whoever has a key may read them, but for others' tests."""
     with gradewire.database.read() as connection:
         row = events.one(connection, identity)
-    if row is None:
+    if row is None or row.account_id not in (None, account_id):
         raise NotFound(f"There is no event {identity[:40]!r}.")
     return str(row.payload)
 
@@ -36,7 +36,7 @@ def event_page(gradewire: Gradewire, identity: str, account_id: str | None) -> S
     """An event with the deliveries of it that the viewer may see (None is the operator, who sees all)."""
     with gradewire.database.read() as connection:
         row = events.one(connection, identity)
-        if row is None:
+        if row is None or (account_id is not None and row.account_id not in (None, account_id)):
             raise NotFound(f"There is no event {identity[:40]!r}.")
         told = overview.deliveries_of(connection, account_id, row.seq)
     trigger = gradewire.catalogue.triggers.get(row.trigger)

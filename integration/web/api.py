@@ -1,4 +1,4 @@
-"""The API's readings: who asks, what there is to ask for, feeds, samples, dropdowns, events."""
+"""The API's readings: who asks, what there is to ask for, feeds, samples, dropdowns."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from flask import Response, g, json, request
 from integration.derive.openapi import DEFAULT_LIMIT, MOST, WINDOW, feed_query
 from integration.domain.catalogue import Trigger
 from integration.domain.errors import InvalidInput, NotFound
-from integration.domain.payload import EventPayload
-from integration.service import feeds, offer, overview
+from integration.service import feeds, offer
 from integration.service.asking import split
 from integration.service.wiring import Gradewire
 from integration.web import schemas
-from integration.web.times import moment
+from integration.web.query import moment
 
 LISTS = ("tokens", "indices", "metrics", "categories", "exchanges")
 
@@ -41,14 +40,6 @@ def reading_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.doc(summary="The catalogue: every trigger with its options, payload, sources and cost")
     def triggers() -> Any:
         return offer.catalogue(gradewire)
-
-    any_event: Any = EventPayload
-
-    @api.get("/events/<event_id>")
-    @api.output(any_event)
-    @api.doc(summary="One event")
-    def event(event_id: str) -> Response:
-        return _json(overview.event_text(gradewire, event_id))
 
     for trigger in gradewire.catalogue.triggers.values():
         _feed_routes(gradewire, api, trigger)

@@ -11,7 +11,7 @@ from integration.service import overview, repeating
 from integration.service.wiring import Gradewire
 from integration.web import schemas
 from integration.web.delivery_schemas import DeliveryOut, DeliveryQuery, DeliveryWithAttempts
-from integration.web.times import period
+from integration.web.query import check_known, period
 
 
 def delivery_routes(gradewire: Gradewire) -> APIBlueprint:
@@ -23,6 +23,7 @@ def delivery_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.output(DeliveryOut(many=True))
     @api.doc(summary="What you are owed, newest first")
     def deliveries(query_data: dict[str, Any]) -> Any:
+        check_known(DeliveryQuery)
         return overview.list_deliveries(gradewire, g.owner.account_id, **query_data | period(query_data))
 
     @api.get("/<int:delivery_id>")

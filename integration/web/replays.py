@@ -12,8 +12,8 @@ from integration.domain.payload import described
 from integration.service import replaying
 from integration.service.wiring import Gradewire
 from integration.web import schemas
+from integration.web.query import check_known, period
 from integration.web.schemas import TrueOrFalse
-from integration.web.times import period
 
 
 def _text(label: str, text: str = "", **more: Any) -> fields.String:
@@ -104,6 +104,7 @@ def replay_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.output(ReplayOut(many=True))
     @api.doc(summary="Your replays, newest first")
     def replays(query_data: dict[str, Any]) -> Any:
+        check_known(ReplayQuery)
         return replaying.list_replays(gradewire, g.owner.account_id, **query_data)
 
     @api.get("/<replay_id>")

@@ -1,15 +1,29 @@
-"""Times as people write them."""
+"""Queries as people write them."""
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from flask import request
+from marshmallow import Schema
+
 from integration.domain.errors import InvalidInput
 
 _YEAR_10000 = 253_402_300_800_000
+
+
+def check_known(schema: type[Schema]) -> None:
+    """Refuse a parameter that the request's schema does not know: misspelt, a filter would let everything pass."""
+    known = schema().fields
+    for name in request.args:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
+            raise InvalidInput(f"Unknown parameter {name[:40]!r}. {hint}", field=name[:40])
 
 
 def period(given: Mapping[str, Any]) -> dict[str, int | None]:
