@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint, Schema
-from flask import Response, g
+from flask import Response, g, json
 from marshmallow import fields, validate
 from werkzeug.routing import BaseConverter
 
 from integration.domain.payload import EventPayload, described
-from integration.service import event_log, overview
+from integration.service import event_log, firing, overview
 from integration.service.wiring import Gradewire
 from integration.store.queries.event_log import View
+from integration.web import schemas
 from integration.web.query import check_known, moment
 from integration.web.schemas import TrueOrFalse
 
@@ -54,6 +55,26 @@ class EventsOut(Schema):
     )
 
 
+class TestIn(Schema):
+    """A test event to make."""
+
+    trigger = _text("Trigger", "The key of a trigger", required=True)
+    subject = _text(
+        "Subject", "token:<id>, index:<id>, or a symbol or name; none means the sample's", allow_none=True, load_default=None
+    )
+    destination_id = _text("Destination ID", "Deliver it there", allow_none=True, load_default=None)
+    subscription_id = _text("Subscription ID", "Deliver it as this subscription's", allow_none=True, load_default=None)
+
+
+class TestEventOut(Schema):
+    """A test event that was made."""
+
+    event = fields.Nested(EventPayload, required=True)
+    delivery_id = fields.Integer(
+        required=True, allow_none=True, metadata=described("Delivery ID", "Where it goes to a destination; watch it by this")
+    )
+
+
 class EventId(BaseConverter):
     """An id in a path; a name of its own there is none, so that it answers to its own methods alone."""
 
@@ -83,6 +104,18 @@ def event_routes(gradewire: Gradewire) -> APIBlueprint:
         texts = ",".join(event.text for event in page.events)
         body = f'{{"events":[{texts}],"cursor":"{page.cursor}","more":{"true" if page.more else "false"}}}'
         return Response(body, mimetype="application/json")
+
+    @api.post("/test")
+    @api.input(TestIn)
+    @api.output(TestEventOut, status_code=201)
+    @api.doc(
+        summary="Make a test event, marked as one, and deliver it as a real one",
+        description="Without destination and subscription it only reaches readers of your event list and its stream.",
+        responses={404: "You have no such destination or subscription.", **schemas.CONFLICT},
+    )
+    def test(json_data: dict[str, Any]) -> Response:
+        made = firing.fire(gradewire, g.owner.account_id, json_data.pop("trigger"), **json_data)
+        return Response(json.dumps(made), status=201, mimetype="application/json")
 
     @api.get("/<event:event_id>")
     @api.output(any_event)

@@ -15,7 +15,6 @@ from integration.store.queries import deliveries
 from integration.store.tables import delivery, event, reading, subscription
 from tests.web.conftest import HOOK, NOW, Market, Wall, small_market
 
-pytest_plugins = ["tests.web.conftest"]
 BTC, ETH = 3375, 3306
 
 

@@ -68,3 +68,21 @@ def test_parameters_left_empty_count_as_not_given(ada: Asker, market: Market):
 def test_lists_of_deliveries_and_replays_know_their_parameters_too(ada: Asker, refused: Any):
     assert "Did you mean destination_id?" in refused(ada.get("deliveries", destination="dst_x"), 422, "destination")
     refused(ada.get("replays", state="done"), 422, "state")
+
+
+def test_a_test_event_over_http(both: Gradewire, wall: Wall, refused: Any):
+    small_market(both, wall)
+    ada = asker(create_app(both), both, "ada@example.com")
+    place = ada.post("destinations", {"channel": "webhook", "config": {"url": HOOK}}).get_json()["id"]
+    made = ada.post("events/test", {"trigger": "grade_changed", "destination_id": place, "subject": "ETH"})
+    assert made.status_code == 201
+    event = made.get_json()["event"]
+    assert {"new_grade", "change", "summary"} < event.keys()
+    assert ada.get(f"deliveries/{made.get_json()['delivery_id']}").get_json()["event_id"] == event["id"]
+    assert ada.get("events").get_json()["events"] == [event]
+    assert ada.get("events", all="true").get_json()["events"] == []
+    assert ada.get(f"events/{event['id']}").get_json() == event
+    refused(asker(ada.app, both, "bob@example.com").get(f"events/{event['id']}"), 404, None)
+    refused(ada.post("events/test", {"trigger": "grade_chang"}), 422, "trigger")
+    refused(ada.post("events/test", {}), 422, "trigger")
+    assert ada.get("events/test").status_code == 405

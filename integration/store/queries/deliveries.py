@@ -141,6 +141,13 @@ def one(connection: Connection, account_id: str | None, delivery_id: int) -> Any
     return connection.execute(_owned(account_id).where(delivery.c.id == delivery_id)).first()
 
 
+def of_event(connection: Connection, subscription_id: str, seq: int) -> int | None:
+    """The id of what a subscription is owed of an event."""
+    mine = (delivery.c.subscription_id == subscription_id, delivery.c.event_seq == seq)
+    found: int | None = connection.scalar(select(delivery.c.id).where(*mine))
+    return found
+
+
 def attempts(connection: Connection, delivery_id: int) -> list[Any]:
     """Every attempt at a delivery, oldest first; whose it is was asked before."""
     return list(connection.execute(select(attempt).where(attempt.c.delivery_id == delivery_id).order_by(attempt.c.id)))
