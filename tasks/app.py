@@ -15,6 +15,7 @@ from integration.domain.retry import DAY, MINUTE
 #: Deliveries and polls go by queues of their own, so that a poll that waits for its next call holds up no delivery where
 #: each has its own workers. A worker that is not told which serves both.
 DELIVERING, POLLING = "gradewire", "poll"
+APART = ("tasks.observe", "tasks.fetch", "tasks.prune", "tasks.errands", "tasks.replay")
 #: How often the sweep looks for deliveries that no wake-up told of, in seconds.
 SWEEP_S = 1.0
 #: How often polls that are due are looked for: in market time (ms), and within these seconds.
@@ -24,6 +25,8 @@ LOOK_S = (0.5, 5.0)
 FETCH_S = 2.0
 #: How often it is looked for mails to owners and farewells that are due.
 ERRANDS_S = 5.0
+#: How often it is gone on with what is to be sent again, in seconds.
+REPLAY_S = 1.0
 #: How often old readings are looked for, in market time (ms) and at least so many seconds apart.
 PRUNE_MS, PRUNE_S = DAY, 60.0
 
@@ -38,6 +41,7 @@ def schedule(settings: Settings) -> dict[str, Any]:
     entries["observe"] = {"task": "tasks.observe", "schedule": wait, "options": {"expires": max(wait, 1.0)}}
     entries["errands"] = {"task": "tasks.errands", "schedule": ERRANDS_S, "options": {"expires": ERRANDS_S}}
     entries["fetch"] = {"task": "tasks.fetch", "schedule": FETCH_S, "options": {"expires": FETCH_S}}
+    entries["replay"] = {"task": "tasks.replay", "schedule": REPLAY_S, "options": {"expires": REPLAY_S}}
     return entries
 
 
@@ -56,7 +60,9 @@ def configure(app: Celery, settings: Settings) -> Celery:
         task_acks_late=False,
         task_default_queue=DELIVERING,
         task_queues={DELIVERING: {}, POLLING: {}},
-        task_routes={name: {"queue": POLLING} for name in ("tasks.observe", "tasks.fetch", "tasks.prune", "tasks.errands")},
+        task_routes={
+            name: {"queue": POLLING} for name in ("tasks.observe", "tasks.fetch", "tasks.prune", "tasks.errands", "tasks.replay")
+        },
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,

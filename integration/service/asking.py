@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import Source, Trigger, rules_in, split_source
+from integration.domain.catalogue import MARKET, Source, Trigger, rules_in, split_source
 from integration.domain.errors import InvalidInput
 from integration.domain.numerals import whole
 from integration.domain.scope import Facts, Scope
@@ -205,6 +205,17 @@ def _slug(connection: Connection, kind: str, slug: str, field: str) -> str:
         hint = f" Did you mean {' or '.join(near)}?" if near else " Nothing is known by that name yet."
         raise InvalidInput(f"Unknown {kind} {slug[:40]!r}.{hint}", field=field)
     return slug
+
+
+def subject_named(connection: Connection, kind: str, name: str) -> str:
+    """The subject that is meant: token:3375, index:1 or market as they are, else a token or index by its symbol or name."""
+    if kind == MARKET or name.startswith(f"{kind}:"):
+        number = name.partition(":")[2]
+        if (name == MARKET) if kind == MARKET else (number.isascii() and number.isdigit() and len(number) < MOST_DIGITS):
+            return name
+        example = MARKET if kind == MARKET else f"{kind}:1"
+        raise InvalidInput(f"subject: This trigger is about each {kind}: say {example}.", field="subject")
+    return f"{kind}:{_subject_id(connection, kind, name, 'subject')}"
 
 
 def _subject_id(connection: Connection, one: str, name: str, field: str) -> int:

@@ -215,7 +215,7 @@ rule = Table(
 )  # fmt: skip
 
 #: A rule came true. `payload` is the event's JSON, stored once and spliced into feeds and webhooks; `poll_id` the poll that
-#: found it.
+#: found it. One with an `account_id` is no fact of the market but that account's test: nobody else sees it.
 event = Table(
     "event", metadata,
     Column("seq", Serial, primary_key=True, autoincrement=False),
@@ -228,8 +228,10 @@ event = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),
     Column("poll_id", BigInteger),
+    Column("account_id", Text),
     UniqueConstraint("rule_id", "subject", "as_of"),
     Index("ix_event_trigger_seq", "trigger", "seq"),
+    Index("ix_event_known_at_seq", "known_at", "seq"),
 )  # fmt: skip
 
 #: A rule seen through a scope, for pollers. Its members are fixed when they are written, so no old event surfaces later.

@@ -20,14 +20,29 @@ from integration.web.auth import require_key
 from integration.web.backtests import backtest_routes
 from integration.web.body import MOST_BYTES, check_request
 from integration.web.dashboard import page_routes
+from integration.web.deliveries import delivery_routes
+from integration.web.events import event_routes
 from integration.web.hooks import hook_routes
 from integration.web.inbox import inbox_routes
 from integration.web.limits import SlidingWindow
 from integration.web.notices import notice_routes
-from integration.web.telling import delivery_routes, destination_routes, subscription_routes
+from integration.web.replays import replay_routes
+from integration.web.telling import destination_routes, subscription_routes
 from integration.web.watching import watching_routes
 
 REQUESTS_A_MINUTE = 600
+#: The API, in the order of its chapters.
+ROUTES = (
+    reading_routes,
+    event_routes,
+    backtest_routes,
+    hook_routes,
+    destination_routes,
+    subscription_routes,
+    delivery_routes,
+    replay_routes,
+    notice_routes,
+)
 ABOUT = """What changed in the market, as events: read feeds, or have them sent.
 
 Send your API key in the header `X-Api-Key`. Errors are `{"error": {"code", "message", "field"}}`. Times are UTC.
@@ -80,12 +95,6 @@ def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minu
         return response
 
     return app
-
-
-#: What the API consists of.
-ROUTES = (
-    reading_routes, backtest_routes, hook_routes, destination_routes, subscription_routes, delivery_routes, notice_routes,
-)  # fmt: skip
 
 
 def _api(app: APIFlask, gradewire: Gradewire, window: SlidingWindow) -> None:

@@ -256,10 +256,6 @@ class SubscriptionCreated(SubscriptionOut):
     cost = fields.Nested(Cost, required=True)
 
 
-#: What a delivery may be; shadow is a record of what would have been sent.
-_STATES = ["pending", "delivered", "dead", "shadow"]
-
-
 class PreviewIn(Schema):
     """A wish that is not made yet."""
 
@@ -275,48 +271,3 @@ class PreviewOut(Schema):
     options = _free("Options", "With every default", required=True)
     scope = _free("Scope", "In canonical form", required=True)
     cost = fields.Nested(Cost, required=True)
-
-
-class DeliveryQuery(Schema):
-    """Which deliveries."""
-
-    state = fields.String(validate=validate.OneOf(_STATES), metadata=described("State"))
-    subscription_id = _text("Subscription ID")
-    limit = Whole(load_default=100, validate=validate.Range(1, 1000), metadata=described("Limit"))
-    before = Whole(validate=validate.Range(1, 2**53), metadata=described("Before", "The last id of the page before"))
-
-
-class DeliveryOut(Schema):
-    """What is owed to a subscription."""
-
-    id = fields.Integer(required=True)
-    event_id = _text("Event ID", required=True)
-    trigger = _text("Trigger", required=True)
-    subject = _text("Subject", required=True)
-    summary = _text("Summary", required=True)
-    subscription_id = _text("Subscription ID", required=True)
-    destination_id = _text("Destination ID", required=True)
-    channel = _text("Channel", required=True)
-    destination = _text("Destination", required=True)
-    state = fields.String(required=True, validate=validate.OneOf(_STATES))
-    attempts = fields.Integer(required=True)
-    reason = _text("Reason", required=True, allow_none=True)
-    created_at = _when("Created At", required=True)
-    next_attempt_at = _when("Next Attempt At", required=True, allow_none=True)
-    done_at = _when("Done At", required=True, allow_none=True)
-
-
-class Attempt(Schema):
-    """One try."""
-
-    at = _when("At", required=True)
-    duration_ms = fields.Integer(required=True)
-    status = fields.Integer(required=True)
-    outcome = _text("Outcome", required=True)
-    error = _text("Error", required=True, allow_none=True)
-
-
-class DeliveryWithAttempts(DeliveryOut):
-    """What is owed to a subscription, with every try."""
-
-    made = fields.List(fields.Nested(Attempt), required=True, metadata=described("Attempts Made", "Oldest first"))

@@ -1,4 +1,4 @@
-"""Destinations, subscriptions and deliveries of an account, for every channel."""
+"""Destinations and subscriptions of an account, for every channel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter
 
 from integration.domain.errors import InvalidInput
 from integration.service import destinations as ways_out
-from integration.service import mending, overview, subscribe
+from integration.service import mending, subscribe
 from integration.service.wiring import Gradewire
 from integration.web import destination_schemas, schemas
 
@@ -163,25 +163,5 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.doc(summary="Tell again, from the next event on; a shadow is a shadow again", responses=schemas.CONFLICT)
     def resume(subscription_id: str) -> Any:
         return subscribe.set_subscription(gradewire, g.owner.account_id, subscription_id, "active")
-
-    return api
-
-
-def delivery_routes(gradewire: Gradewire) -> APIBlueprint:
-    """Routes of deliveries."""
-    api = APIBlueprint("deliveries", __name__, url_prefix="/v1/deliveries", tag="Deliveries")
-
-    @api.get("")
-    @api.input(schemas.DeliveryQuery, location="query")
-    @api.output(schemas.DeliveryOut(many=True))
-    @api.doc(summary="What you are owed, newest first")
-    def deliveries(query_data: dict[str, Any]) -> Any:
-        return overview.list_deliveries(gradewire, g.owner.account_id, **query_data)
-
-    @api.get("/<int:delivery_id>")
-    @api.output(schemas.DeliveryWithAttempts)
-    @api.doc(summary="One delivery with every attempt")
-    def delivery(delivery_id: int) -> Any:
-        return overview.get_delivery(gradewire, g.owner.account_id, delivery_id)
 
     return api

@@ -23,6 +23,11 @@ def email_of(connection: Connection, identity: str) -> str:
     return str(connection.scalar(select(account.c.email).where(account.c.id == identity)))
 
 
+def newest(connection: Connection, limit: int) -> list[Any]:
+    """The newest accounts."""
+    return list(connection.execute(select(account).order_by(account.c.created_at.desc(), account.c.id).limit(limit)))
+
+
 def ensure(connection: Connection, identity: str, email: str, now: int) -> str:
     """The id of the account with an e-mail address, made with that id if it is new."""
     fresh = insert(connection, account).values(id=identity, email=email, created_at=now)

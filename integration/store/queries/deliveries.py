@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal_column, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal_column, or_, select, text, update
 
 from integration.store.queries._dialect import array, insert
 from integration.store.queries.subscriptions import companion_of
@@ -114,42 +115,64 @@ def _wake(connection: Connection, which: ColumnElement[bool], now: int) -> None:
     connection.execute(query.values(next_attempt_at=now))
 
 
+def _owned(account_id: str | None) -> Select[Any]:
+    query = (
+        select(delivery, event.c.id.label("event_id"), event.c.trigger, event.c.subject, event.c.payload)
+        .add_columns(destination.c.channel, destination.c.label, destination.c.hint, destination.c.config)
+        .add_columns(destination.c.status.label("destination_status"), subscription.c.status.label("subscription_status"))
+        .add_columns(subscription.c.account_id)
+        .join(subscription, subscription.c.id == delivery.c.subscription_id)
+        .join(event, event.c.seq == delivery.c.event_seq)
+        .join(destination, destination.c.id == delivery.c.destination_id)
+    )
+    return query if account_id is None else query.where(subscription.c.account_id == account_id)
+
+
 def deliveries(
     connection: Connection,
-    account_id: str,
+    account_id: str | None,
     *,
     limit: int,
     before: int | None = None,
     state: int | None = None,
+    destination_id: str | None = None,
     subscription_id: str | None = None,
+    event_id: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
 ) -> list[Any]:
-    """An account's deliveries with event and destination, newest first; `before` is the last id of the page before."""
-    query = (
-        select(delivery, event.c.id.label("event_id"), event.c.trigger, event.c.subject, event.c.payload)
-        .add_columns(destination.c.channel, destination.c.label, destination.c.hint)
-        .join(subscription, subscription.c.id == delivery.c.subscription_id)
-        .join(event, event.c.seq == delivery.c.event_seq)
-        .join(destination, destination.c.id == delivery.c.destination_id)
-        .where(subscription.c.account_id == account_id)
+    """Deliveries with event, subscription and destination, newest first: an account's, or all for the operator (None).
+
+    `before` is the last id of the page before; `since` and `until` (ms, excluded) are about when they came to be owed.
+    """
+    wanted = (
+        (delivery.c.id, operator.lt, before),
+        (delivery.c.state, operator.eq, state),
+        (delivery.c.destination_id, operator.eq, destination_id),
+        (delivery.c.subscription_id, operator.eq, subscription_id),
+        (event.c.id, operator.eq, event_id),
+        (delivery.c.created_at, operator.ge, since),
+        (delivery.c.created_at, operator.lt, until),
     )
-    if before is not None:
-        query = query.where(delivery.c.id < before)
-    if state is not None:
-        query = query.where(delivery.c.state == state)
-    if subscription_id is not None:
-        query = query.where(delivery.c.subscription_id == subscription_id)
+    query = _owned(account_id).where(*(compare(column, value) for column, compare, value in wanted if value is not None))
     return list(connection.execute(query.order_by(delivery.c.id.desc()).limit(limit)))
 
 
-def attempts(connection: Connection, account_id: str, delivery_id: int) -> list[Any]:
-    """Every attempt at one of an account's deliveries, oldest first."""
-    mine = select(subscription.c.id).where(subscription.c.account_id == account_id)
-    query = (
-        select(attempt)
-        .join(delivery, delivery.c.id == attempt.c.delivery_id)
-        .where(attempt.c.delivery_id == delivery_id, delivery.c.subscription_id.in_(mine))
-    )
-    return list(connection.execute(query.order_by(attempt.c.id)))
+def one(connection: Connection, account_id: str | None, delivery_id: int) -> Any | None:
+    """One of an account's deliveries, or of all for the operator (None), with event, subscription and destination."""
+    return connection.execute(_owned(account_id).where(delivery.c.id == delivery_id)).first()
+
+
+def of_event(connection: Connection, subscription_id: str, seq: int) -> int | None:
+    """The id of what a subscription is owed of an event."""
+    mine = (delivery.c.subscription_id == subscription_id, delivery.c.event_seq == seq)
+    found: int | None = connection.scalar(select(delivery.c.id).where(*mine))
+    return found
+
+
+def attempts(connection: Connection, delivery_id: int) -> list[Any]:
+    """Every attempt at a delivery, oldest first; whose it is was asked before."""
+    return list(connection.execute(select(attempt).where(attempt.c.delivery_id == delivery_id).order_by(attempt.c.id)))
 
 
 def attempts_at(connection: Connection, ids: Sequence[int]) -> list[Any]:

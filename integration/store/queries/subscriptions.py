@@ -12,6 +12,8 @@ from integration.store.tables import account, delivery, destination, rule, subsc
 
 #: How the origin of a companion begins; the subscription's id follows.
 _COMPANION = "corrections:"
+#: The origin of what carries test events to a destination. Its owner does not see it among the subscriptions.
+TEST = "test"
 
 
 def add_destination(connection: Connection, **values: Any) -> None:
@@ -65,9 +67,9 @@ def _with_rule() -> Select[Any]:
 
 
 def subscriptions(connection: Connection, account_id: str, *, origin: str | None = None, trigger: str | None = None) -> list[Any]:
-    """An account's subscriptions with rule and destination, newest first; ended ones and companions left out."""
+    """An account's subscriptions with rule and destination, newest first; ended ones and hidden ones left out."""
     query = _with_rule().where(subscription.c.account_id == account_id, subscription.c.status != "ended")
-    query = query.where(~subscription.c.origin.startswith(_COMPANION))
+    query = query.where(~subscription.c.origin.startswith(_COMPANION), subscription.c.origin != TEST)
     if origin:
         query = query.where(subscription.c.origin == origin)
     if trigger:
@@ -146,4 +148,5 @@ def same(connection: Connection, destination_id: str, rule_id: str, scope: str) 
 def others(connection: Connection, destination_id: str) -> bool:
     """Whether a destination still has subscriptions."""
     c = subscription.c
-    return connection.scalar(select(c.id).where(c.destination_id == destination_id, c.status != "ended").limit(1)) is not None
+    query = select(c.id).where(c.destination_id == destination_id, c.status != "ended", c.origin != TEST)
+    return connection.scalar(query.limit(1)) is not None
