@@ -145,7 +145,8 @@ def _store(connection: Connection, derived: Source, batches: Sequence[Batch], cl
             known_at, origin, poll_id = known[subject if derived.subject != "market" else MARKET, as_of]
             version = 0 if before is None else before.version + 1
             when = known_at if before is None or origin == "backfill" else now
-            fresh.append(readings.Row(derived.key, subject, as_of, version, when, origin, poll_id, packed, text))
+            stored_at = None if when == now else now
+            fresh.append(readings.Row(derived.key, subject, as_of, version, when, origin, poll_id, packed, text, stored_at))
     readings.add(connection, fresh)
     return fresh
 

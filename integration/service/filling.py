@@ -66,7 +66,7 @@ def _fetch(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None,
     fetched = gradewire.client.fetch(source, ids=_ids(subjects), start=_date(first), end=_date(last), slot=slot)
     with gradewire.database.write() as connection:
         events.lock(connection)
-        now = max(gradewire.now(), readings.newest_known_at(connection) + 1)
+        now = readings.moment(connection, gradewire.now())
         readings.add(connection, list(_missing(connection, source, fetched.batch, now)))
     return fetched.calls
 
@@ -88,10 +88,10 @@ def _missing(connection: Connection, source: Source, batch: Batch, now: int) -> 
         if (subject, as_of) in there:
             continue
         before = as_of < live.get(subject, as_of + 1)
-        origin, known_at = ("backfill", min(as_of, now)) if before else ("reconstructed", now)
+        origin, known_at, later = ("backfill", min(as_of, now - 1), now) if before else ("reconstructed", now, None)
         values = np.ascontiguousarray(batch.values[position], dtype=np.float64) + 0.0
         packed = np.where(np.isfinite(values), values, np.nan).tobytes()
-        yield readings.Row(source.key, subject, as_of, 0, known_at, origin, None, packed, batch.texts[position])
+        yield readings.Row(source.key, subject, as_of, 0, known_at, origin, None, packed, batch.texts[position], later)
 
 
 def _note(gradewire: Gradewire, source: Source, names: Sequence[str], since: int) -> None:
@@ -108,7 +108,7 @@ def _derive(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None
     for start in range(0, len(names), AT_ONCE):
         with gradewire.database.write() as connection:
             events.lock(connection)
-            now = max(gradewire.now(), readings.newest_known_at(connection) + 1)
+            now = readings.moment(connection, gradewire.now())
             last = start + AT_ONCE >= len(names)
             changed = Changed(names[start : start + AT_ONCE], times)
             derived = derive(connection, gradewire.catalogue, source, changed, want=want, now=now, whole=last)

@@ -17,7 +17,7 @@ from integration.domain.ids import canonical
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
 from integration.service.agenda import intervals, past_of
-from integration.service.evaluate import ActiveRule, logs, polled
+from integration.service.evaluate import ActiveRule, Shelf, polled
 from integration.service.selecting import EVERYTHING, calls_a_look, selected, size
 from integration.service.wanting import Wants, asked, obstacle, wanted, with_ranks, within
 from integration.service.wiring import Gradewire
@@ -152,7 +152,8 @@ def events_a_year(gradewire: Gradewire, connection: Connection, rule: ActiveRule
         return None
     start = now - min(MOST_READINGS // len(picked) * source.cadence, YEAR)
     fired, covered = 0, 0
-    for log in logs(connection, gradewire.catalogue, rule.inputs, since=start - rule.lookback(source), names=picked):
+    shelf = Shelf(connection, gradewire.catalogue.sources, picked, start - rule.lookback(source))
+    for log in shelf.logs(rule.inputs):
         first = max(start, int(log.as_of.min()))
         covered += max(0, int(log.as_of.max()) - first)
         fired += sum(told.firing.as_of > first for told in rule.told(log))

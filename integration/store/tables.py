@@ -59,7 +59,8 @@ poll = Table(
     UniqueConstraint("source", "selection", "slot"),
 )  # fmt: skip
 
-#: What a source said about one subject at one as_of; every version is kept. Origin: live, backfill, reconstructed.
+#: What a source said about one subject at one as_of; every version is kept. Origin: live, backfill, reconstructed. One that
+#: counts as known before it was stored says in `stored_at` when that was: until then, nothing was evaluated with it.
 reading = Table(
     "reading", metadata,
     Column("source", Text, primary_key=True),
@@ -71,6 +72,7 @@ reading = Table(
     Column("poll_id", BigInteger),
     Column("values", LargeBinary, nullable=False),
     Column("text", Text),
+    Column("stored_at", BigInteger),
     Index("ix_reading_source_as_of", "source", "as_of"),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, exists, func, or_, select, text
 
-from integration.store.queries import revisions
+from integration.store.queries import readings, revisions
 from integration.store.queries._dialect import array, insert
 from integration.store.tables import event, feed, feed_item, feed_reader, rule, subscription
 
@@ -31,8 +31,9 @@ class Wish(NamedTuple):
 
 
 def ensure(connection: Connection, identity: str, trigger: str, semantics: int, options: str, now: int) -> None:
-    """The rule, made if it is new."""
-    values = {"id": identity, "trigger": trigger, "semantics": semantics, "options": options, "created_at": now}
+    """The rule, made if it is new: later than any reading that is stored, so that what came first can be told."""
+    made = max(now, readings.last_moment(connection) + 1)
+    values = {"id": identity, "trigger": trigger, "semantics": semantics, "options": options, "created_at": made}
     connection.execute(insert(connection, rule).values(**values).on_conflict_do_nothing())
 
 
