@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 DEPTH = 2
 #: How often writing outcomes is tried: two workers may get in each other's way.
 TRIES = 3
+#: How often (seconds) it is looked for new work while a worker waits for slow answers.
+LOOK_S = 0.1
 #: How often (seconds) a worker says that it delivers, and counts the others.
 ROLL_S = 1.0
 
@@ -71,7 +73,10 @@ def drain(
             most = BATCH if left is None else min(BATCH, left)
             batch = claim(database, ways, now(), most)
             if batch.claimed == 0:
-                return
+                if not flow.busy:
+                    return
+                time.sleep(LOOK_S)  # a receiver that takes its time must not keep others' new messages waiting
+                continue
             if first and batch.claimed >= FULL:
                 more()
             first = False
@@ -108,6 +113,7 @@ def _send_all(sender: Sender, flow: _Flow, stop: Callable[[], bool]) -> None:
             claiming = batch is not _END
         elif stop():
             sender.give_back()
+        flow.busy = not sender.idle
         if sender.idle and not claiming:
             break
         sender.step(0.05)
@@ -133,6 +139,7 @@ class _Flow:
 
     def __init__(self) -> None:
         self.broken = False
+        self.busy = False
         self._errors: list[BaseException] = []
         self._batches: queue.Queue[object] = queue.Queue(DEPTH)
         self._chunks: queue.Queue[Chunk | None] = queue.Queue(DEPTH)

@@ -36,3 +36,8 @@ class Job:
     owed: list[Owed]
     stage: Literal["prepare", "probe", "send"] = "send"
     tokened: bool = False
+
+    @property
+    def retry(self) -> bool:
+        """Whether any of them was tried before."""
+        return any(one.attempts for one in self.owed)

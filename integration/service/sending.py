@@ -77,7 +77,10 @@ class Sender:
         while self._ready and self._transport.has_room():
             lane = self._ready.popleft()
             lane.queued = False
-            self._start(lane, now)
+            if lane.waiting and lane.waiting[0].attempts and not self._transport.has_room(retry=True):
+                self._put_retries_back(lane, now + HORIZON_MS)
+            else:
+                self._start(lane, now)
             self._queue(lane)
         if self._transport.in_flight:
             over = self._transport.finished(min(timeout, 0.02) if self._helpers.busy else timeout)
@@ -166,7 +169,7 @@ class Sender:
             work = partial(self._ways.authorization, lane.target.config, request)
             self._helpers.do(work, partial(self._authorized, job, request, headers))
         else:
-            self._transport.start(job, request, headers)
+            self._transport.start(job, request, headers, retry=job.retry)
 
     def _request(self, job: Job) -> HttpRequest | Mail:
         channel, config = job.lane.target.channel, job.lane.target.config
@@ -203,7 +206,7 @@ class Sender:
 
     def _authorized(self, job: Job, request: HttpRequest, headers: tuple[str, ...], line: tuple[str, ...] | Exception) -> None:
         if isinstance(line, tuple):
-            self._transport.start(job, request, (*headers, *line))
+            self._transport.start(job, request, (*headers, *line), retry=job.retry)
         elif isinstance(line, TokenRefused):
             self._over(job, line.reply, self._now())
         else:
@@ -260,6 +263,15 @@ class Sender:
         elif len(lane.waiting) * lane.pace_ms > HORIZON_MS * (width := lane.width(self._ways.peers)):
             keep = int(HORIZON_MS * width / lane.pace_ms)
             self._put_back(lane, now + HORIZON_MS, lane.pace_ms / width, keep)
+
+    def _put_retries_back(self, lane: Lane, at: int) -> None:
+        """Give back repeated attempts, for which there is no place: half of all places are kept for first ones."""
+        for one in lane.waiting:
+            if one.attempts:
+                self._ledger.hold(one, at)
+        left = deque(one for one in lane.waiting if not one.attempts)
+        self._waiting -= len(lane.waiting) - len(left)
+        lane.waiting = left
 
     def _put_back(self, lane: Lane, at: int, step_ms: float = 0, keep: int = 0) -> None:
         """Give back what a destination cannot get through now, spread over the time that it will need."""

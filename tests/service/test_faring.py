@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from typing import Any
@@ -18,6 +19,7 @@ from integration.service.claiming import EXPIRES_AFTER, PROBE_MS, claim
 from integration.store.database import Database
 from integration.store.queries import deliveries
 from integration.store.tables import delivery, destination, owner_notice
+from integration.wire.http import Transport
 from tests.receiver import Answer, Receiver
 from tests.service.given import ACCOUNT, NOW, Given, channel
 
@@ -260,3 +262,48 @@ def test_what_could_not_be_sent_for_two_weeks_is_expired_visibly(given: Given, r
     (row,) = given.rows()
     assert (deliveries.STATES[row.state], row.reason, row.done_at) == ("expired", "not sent within 14 days", given.clock.ms)
     assert receiver.requests == []
+
+
+# -- isolation ---------------------------------------------------------------------------------------------------------
+
+
+def test_while_one_receiver_hangs_others_get_what_comes_meanwhile(given: Given, receiver: Receiver) -> None:
+    for name in "ab":
+        given.receives(name, receiver.url(f"/{name}"))
+    receiver.on("/a", Answer(held=True))
+    given.owes("a", events=10)
+    worker = threading.Thread(target=given.drain)
+    worker.start()
+    wait_for(lambda: receiver.waiting == 4)
+    given.owes("b", events=3)
+    wait_for(lambda: len(receiver.at("/b")) == 3)
+    assert receiver.waiting == 4
+    receiver.release()
+    worker.join()
+
+
+def test_repeated_attempts_never_take_all_places(given: Given, receiver: Receiver) -> None:
+    given.transport.close()
+    given.ways.transport = given.transport = Transport(allow_private=True, total_ms=3_000)
+    given.transport.most = 8
+    names = [str(number) for number in range(8)]
+    for name in names:
+        given.receives(name, receiver.url("/hangs"))
+    given.receives("fine", receiver.url("/fine"))
+    receiver.on("/hangs", Answer(held=True))
+    given.owes(*names)
+    given.change(update(delivery).values(attempts=2))
+    given.owes("fine", events=5)
+    worker = threading.Thread(target=given.drain)
+    worker.start()
+    wait_for(lambda: len(receiver.at("/fine")) == 5)
+    assert receiver.waiting <= 4
+    receiver.release()
+    worker.join()
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
