@@ -17,7 +17,7 @@ from integration.domain.errors import GradewireError
 from integration.domain.payload import iso
 from integration.domain.retry import DAY, MINUTE
 from integration.service.agenda import agenda
-from integration.service.filling import shortfalls
+from integration.service.needing import shortfalls
 from integration.service.noticing import latest
 from integration.service.wiring import Gradewire, build
 from integration.store import migrate
