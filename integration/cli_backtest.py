@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from integration.service.backtest import Question, backtest
-from integration.service.filling import left
 from integration.service.lacking import Lack
+from integration.service.needing import left
 from integration.service.wiring import Gradewire
 from integration.service.wishing import check_affordable, fetch
 

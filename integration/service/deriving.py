@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import MARKET, Batch, Derivation, Panel, Source
 from integration.domain.retry import DAY
 from integration.service.evaluate import Catalogue, polled
-from integration.store.queries import readings, subjects
+from integration.store.queries import past, readings, subjects
 
 #: Of a subject that a derived source said nothing of yet, so much past is computed (ms).
 PAST = 400 * DAY
@@ -71,7 +71,7 @@ def _compute(connection: Connection, catalogue: Catalogue, derived: Source, fres
     going_on = anew if newest is None else min(start, newest + 1)  # it may have been unwanted for a while
     if how.whole:
         return [_part(connection, catalogue, derived, None, going_on, end)]
-    told = readings.known_subjects(connection, derived.key, fresh.subjects)
+    told = set(past.stored_subjects(connection, derived.key, fresh.subjects))
     parts = []
     for names, first in ((sorted(told), going_on), (sorted(set(fresh.subjects) - told), anew)):
         if names:

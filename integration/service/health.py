@@ -16,7 +16,7 @@ from integration.domain.payload import iso
 from integration.domain.retry import DAY
 from integration.service.agenda import agenda
 from integration.service.evaluate import active
-from integration.service.filling import shortfalls
+from integration.service.needing import shortfalls
 from integration.service.noticing import latest
 from integration.service.readiness import SKEW, Finding, broker, readiness
 from integration.service.wiring import Gradewire, build

@@ -67,10 +67,11 @@ def lately(connection: Connection, source: str, subjects: Sequence[str], since: 
     return int(connection.scalar(select(func.count(c.subject.distinct())).where(*mine)) or 0)
 
 
-def told_of(connection: Connection, source: str, since: int) -> list[str]:
-    """The subjects that a source has readings of since an as_of."""
+def told_of(connection: Connection, source: str, since: int, *, live: bool = False) -> list[str]:
+    """The subjects that a source has readings of since an as_of, of any origin or only live ones."""
     c = reading.c
-    return list(connection.scalars(select(c.subject).where(c.source == source, c.as_of >= since).distinct()))
+    query = select(c.subject).where(c.source == source, c.as_of >= since).distinct()
+    return list(connection.scalars(query.where(c.origin == "live") if live else query))
 
 
 def newest_as_of(connection: Connection, source: str) -> int | None:
