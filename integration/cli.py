@@ -187,6 +187,20 @@ def revoke_key(key: str) -> None:
         console.print(f"Revoked {', '.join(revoke(gradewire, key))}.")
 
 
+@main.group()
+def secrets() -> None:
+    """The keys that secrets are encrypted with."""
+
+
+@secrets.command("rotate")
+def rotate_secrets() -> None:
+    """Encrypt every secret anew with a new key, and say which old key can be removed."""
+    from integration import cli_secrets
+
+    with _gradewire() as gradewire:
+        cli_secrets.rotate_keys(gradewire, console)
+
+
 # -- looking and asking ----------------------------------------------------------------------------------------------
 
 
@@ -327,8 +341,7 @@ def doctor() -> None:
 @main.command("settings")
 def show_settings() -> None:
     """List every setting with its default."""
-    rows = [{"variable": s.variable, "default": s.default, "help": s.help} for s in SETTINGS]
-    _table(["variable", "default", "help"], rows)
+    _table(["variable", "default", "help"], [{"variable": s.variable, "default": s.default, "help": s.help} for s in SETTINGS])
 
 
 def _pairs(given: Sequence[str], option: str) -> dict[str, str]:

@@ -30,8 +30,16 @@ metadata = MetaData(
 #: SQLite numbers rows by itself only for INTEGER keys, which hold 64 bits there anyway.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 
-#: What this installation is bound to: which upstream its readings came from, where the market clock stands.
-installation = Table("installation", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+#: Marks a column that holds what is encrypted: all of those are encrypted anew when the key is rotated.
+SEALED = {"sealed": True}
+
+#: What this installation is bound to: which upstream its readings came from, where the market clock stands; and what it keeps to
+#: itself, encrypted.
+installation = Table(
+    "installation", metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False, info=SEALED),
+)  # fmt: skip
 
 # -- observing -------------------------------------------------------------------------------------------------------
 
@@ -274,7 +282,7 @@ destination = Table(
     Column("channel", Text, nullable=False),
     Column("label", Text, nullable=False),
     Column("hint", Text, nullable=False),
-    Column("config", LargeBinary, nullable=False),
+    Column("config", LargeBinary, nullable=False, info=SEALED),
     Column("status", Text, nullable=False),
     Column("reason", Text),
     Column("created_at", BigInteger, nullable=False),
@@ -390,7 +398,7 @@ farewell = Table(
     "farewell", metadata,
     Column("id", Serial, primary_key=True),
     Column("subscription_id", Text, nullable=False),
-    Column("target", LargeBinary, nullable=False),
+    Column("target", LargeBinary, nullable=False, info=SEALED),
     Column("created_at", BigInteger, nullable=False),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("next_attempt_at", BigInteger),

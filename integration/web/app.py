@@ -12,6 +12,7 @@ from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 
 from integration.derive.openapi import finish
+from integration.derive.webhooks import add_webhooks
 from integration.service.kept import kept
 from integration.service.wiring import Gradewire
 from integration.web import errors, schemas
@@ -108,4 +109,4 @@ def _api(app: APIFlask, gradewire: Gradewire, window: SlidingWindow) -> None:
     def finished(spec: Any) -> Any:
         error = {"$ref": "#/components/schemas/Error"}
         keys = {"triggers": gradewire.catalogue.triggers, "channels": gradewire.channels}
-        return finish(spec, **keys, error=error, said=errors.SAID)
+        return add_webhooks(finish(spec, **keys, error=error, said=errors.SAID), gradewire.catalogue.triggers)
