@@ -1,4 +1,4 @@
-"""The operator's commands: what became of an event."""
+"""The operator's commands: what became of an event, what is let go of."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ def add_commands(main: click.Group, gradewire: Open, console: Console) -> None:
             return
         for line in _told(found):
             console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+    @main.command()
+    @click.option("--seconds", default=3600.0, show_default=True, type=click.FloatRange(1), help="How long it may take.")
+    def tidy(seconds: float) -> None:
+        """Let go of what is older than the settings GRADEWIRE_KEEP_… say, now; workers do so all the time."""
+        from integration.service.retention import tidy as let_go
+
+        with gradewire() as here:
+            for kind, count in let_go(here, seconds=seconds).items():
+                console.print(f"{kind.replace('_', ' ')}: {count:,}")
 
 
 def _told(found: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from integration.domain.retry import DAY, MINUTE
 #: Deliveries and polls go by queues of their own, so that a poll that waits for its next call holds up no delivery where
 #: each has its own workers. A worker that is not told which serves both.
 DELIVERING, POLLING = "gradewire", "poll"
-APART = ("tasks.observe", "tasks.fetch", "tasks.prune", "tasks.errands", "tasks.replay")
+APART = ("tasks.observe", "tasks.fetch", "tasks.prune", "tasks.tidy", "tasks.errands", "tasks.replay")
 #: How often the sweep looks for deliveries that no wake-up told of, in seconds.
 SWEEP_S = 1.0
 #: How often polls that are due are looked for: in market time (ms), and within these seconds.
@@ -27,16 +27,20 @@ FETCH_S = 2.0
 ERRANDS_S = 5.0
 #: How often it is gone on with what is to be sent again, in seconds.
 REPLAY_S = 1.0
-#: How often old readings are looked for, in market time (ms) and at least so many seconds apart.
-PRUNE_MS, PRUNE_S = DAY, 60.0
+#: How often old readings are looked for, in market time (ms) and so many seconds apart at least and at most: beat counts from
+#: its own start, and may be started anew each day.
+PRUNE_MS, PRUNE_S = DAY, (60.0, 6 * 3600.0)
+#: How often it is looked for all else that is old, in seconds.
+TIDY_S = 900.0
 
 
 def schedule(settings: Settings) -> dict[str, Any]:
     """Beat's entries: one look for polls that are due, one for deliveries that are, one for what need not be kept."""
     clock = MarketClock(settings["speed"])
     entries: dict[str, Any] = {"sweep": {"task": "tasks.sweep", "schedule": SWEEP_S, "options": {"expires": SWEEP_S}}}
-    pruning = max(clock.wall_length(PRUNE_MS) / 1000, PRUNE_S)
+    pruning = min(max(clock.wall_length(PRUNE_MS) / 1000, PRUNE_S[0]), PRUNE_S[1])
     entries["prune"] = {"task": "tasks.prune", "schedule": pruning, "options": {"expires": pruning}}
+    entries["tidy"] = {"task": "tasks.tidy", "schedule": TIDY_S, "options": {"expires": TIDY_S}}
     wait = min(max(clock.wall_length(LOOK_MS) / 1000, LOOK_S[0]), LOOK_S[1])
     entries["observe"] = {"task": "tasks.observe", "schedule": wait, "options": {"expires": max(wait, 1.0)}}
     entries["errands"] = {"task": "tasks.errands", "schedule": ERRANDS_S, "options": {"expires": ERRANDS_S}}
@@ -60,9 +64,7 @@ def configure(app: Celery, settings: Settings) -> Celery:
         task_acks_late=False,
         task_default_queue=DELIVERING,
         task_queues={DELIVERING: {}, POLLING: {}},
-        task_routes={
-            name: {"queue": POLLING} for name in ("tasks.observe", "tasks.fetch", "tasks.prune", "tasks.errands", "tasks.replay")
-        },
+        task_routes={name: {"queue": POLLING} for name in APART},
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,

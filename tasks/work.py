@@ -7,11 +7,12 @@ from typing import Any
 
 import structlog
 from celery import Task, signals
+from celery.worker import state
 from sqlalchemy.exc import OperationalError
 
 from integration.config import load
 from integration.domain.errors import GradewireError
-from integration.service import deliver, errands, keeping, replaying, scheduling, wishing
+from integration.service import deliver, errands, keeping, replaying, retention, scheduling, wishing
 from integration.service.wiring import Gradewire, build
 from tasks.app import app
 
@@ -89,3 +90,13 @@ def replay() -> None:
 def prune() -> None:
     """Let go of readings that nothing looks back to any more."""
     keeping.prune(gradewire())
+
+
+@app.task(name="tasks.tidy", throws=WORLD)
+def tidy() -> None:
+    """Let go of what is older than the settings say; ends early where the worker is to stop."""
+    retention.tidy(gradewire(), stop=_stopping)
+
+
+def _stopping() -> bool:
+    return state.should_stop is not None and state.should_stop is not False  # 0 is how a worker ends well

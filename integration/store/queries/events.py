@@ -10,6 +10,9 @@ from sqlalchemy import Connection, func, select
 from integration.store.queries._dialect import lock_sequence
 from integration.store.tables import event
 
+#: How the payload of an event begins that is kept in part only.
+SHORTENED = '{"pruned":true,'
+
 
 class NewEvent(NamedTuple):
     """An event to store. `poll_id` is the poll that found it, None for one found by looking at the past."""
@@ -52,11 +55,11 @@ def known(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 
 
 def payloads(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """The JSON texts of those ids that are stored."""
+    """The JSON texts of those ids that are stored whole."""
     found: dict[str, str] = {}
     for start in range(0, len(ids), 500):
         query = select(event.c.id, event.c.payload).where(event.c.id.in_(ids[start : start + 500]))
-        found |= {row[0]: row[1] for row in connection.execute(query)}
+        found |= {row[0]: row[1] for row in connection.execute(query) if not row[1].startswith(SHORTENED)}
     return found
 
 
