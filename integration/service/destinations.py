@@ -115,7 +115,7 @@ def store_destination(
     return identity
 
 
-def destination_row(connection: Connection, account_id: str, identity: str, field: str | None = None) -> Any:
+def destination_row(connection: Connection, account_id: str, identity: str, field: str = "destination_id") -> Any:
     """One of the account's destinations; NotFound where it is another's or none, naming the field that it was asked for by."""
     row = subscriptions.destination_of(connection, account_id, identity)
     if row is None or row.status == "ended":

@@ -53,7 +53,7 @@ def create_subscription(
         price = cost(gradewire, connection, rule, wanted)
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
-        destination = destination_row(connection, account_id, destination_id, "destination_id")
+        destination = destination_row(connection, account_id, destination_id)
         told, what = manner_of(gradewire, destination.channel, manner), (rule, wanted, destination.id, origin)
         identity, fresh = wish(gradewire, connection, account_id, *what, shadow=shadow, manner=told, key_id=key_id)
         if manner is not None and not fresh:

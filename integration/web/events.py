@@ -6,7 +6,7 @@ from typing import Any
 
 from apiflask import APIBlueprint, Schema
 from flask import Response, g, json
-from marshmallow import fields, validate
+from marshmallow import INCLUDE, fields, validate
 from werkzeug.routing import BaseConverter
 
 from integration.domain.payload import EventPayload, described
@@ -75,6 +75,15 @@ class TestEventOut(Schema):
     )
 
 
+class OneEvent(EventPayload):
+    """An event of any trigger; its own fields stand beside these."""
+
+    class Meta:
+        """Whatever they are."""
+
+        unknown = INCLUDE
+
+
 class EventId(BaseConverter):
     """An id in a path; a name of its own there is none, so that it answers to its own methods alone."""
 
@@ -85,7 +94,13 @@ def event_routes(gradewire: Gradewire) -> APIBlueprint:
     """Routes of events."""
     api = APIBlueprint("events", __name__, url_prefix="/v1/events", tag="Events")
     api.record(lambda setup: setup.app.url_map.converters.update(event=EventId))
-    any_event: Any = EventPayload
+    one_event: Any = OneEvent
+
+    @api.get("/<event:event_id>")
+    @api.output(one_event)
+    @api.doc(summary="One event")
+    def event(event_id: str) -> Response:
+        return Response(overview.event_text(gradewire, event_id, g.owner.account_id), mimetype="application/json")
 
     @api.get("")
     @api.input(EventsQuery, location="query")
@@ -116,12 +131,6 @@ def event_routes(gradewire: Gradewire) -> APIBlueprint:
     def test(json_data: dict[str, Any]) -> Response:
         made = firing.fire(gradewire, g.owner.account_id, json_data.pop("trigger"), **json_data)
         return Response(json.dumps(made), status=201, mimetype="application/json")
-
-    @api.get("/<event:event_id>")
-    @api.output(any_event)
-    @api.doc(summary="One event")
-    def event(event_id: str) -> Response:
-        return Response(overview.event_text(gradewire, event_id, g.owner.account_id), mimetype="application/json")
 
     return api
 

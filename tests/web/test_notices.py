@@ -14,7 +14,7 @@ def warned(gradewire: Gradewire, asker: Asker) -> None:
     account = asker.get("me").get_json()["id"]
     with gradewire.database.write() as connection:
         assert owner_notices.put(
-            connection, f"flapping:{account}", account, "flapping", NOW, "It flaps <b>", "Made calm by more."
+            connection, f"flapping:{account}", account, "flapping", NOW, "It flaps <b>", "Calm it."
         )
 
 
