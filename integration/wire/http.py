@@ -13,6 +13,7 @@ from integration.domain.message import HttpRequest, Reply
 from integration.wire.addresses import Policy
 from integration.wire.sockets import Sockets, sockets_allowed
 from integration.wire.transfer import Transfer
+from integration.wire.window import SILENCE_S, Window
 
 Tag = TypeVar("Tag")
 
@@ -20,9 +21,6 @@ CONNECT_MS = 5_000
 TOTAL_MS = 15_000
 #: Requests under way at once, where the limit of open files allows it. Repeated attempts get at most half of it.
 MOST = 1_024
-#: Requests started before looking at what is over. Receivers that answer at once are so served over few connections;
-#: those that take their time get as many as there is room for.
-BURST = 48
 #: How long a host's address is remembered (s): as long as a burst. libcurl walks over all that it remembers at the end
 #: of each transfer.
 NAME_S = 2
@@ -53,7 +51,8 @@ class Transport(Generic[Tag]):
         self._idle: list[Transfer] = []
         self._busy: set[Transfer] = set()
         self._stillborn: list[tuple[Tag, Reply]] = []
-        self._burst = self._retries = 0
+        self._retries = 0
+        self._window = Window()
 
     @property
     def in_flight(self) -> int:
@@ -62,13 +61,12 @@ class Transport(Generic[Tag]):
 
     def has_room(self, *, retry: bool = False) -> bool:
         """Whether another request may start now; a repeated attempt only where half of all places stay for first ones."""
-        if self._burst >= BURST or len(self._busy) >= self.most:
+        if self._window.full or len(self._busy) >= self.most:
             return False
         return not retry or self._retries < self.most // 2
 
     def start(self, tag: Tag, request: HttpRequest, headers: Sequence[str] = (), *, retry: bool = False) -> None:
         """Begin a request; its end comes from `finished`. `headers` are lines beside the request's own."""
-        self._burst += 1
         transfer = self._idle.pop() if self._idle else Transfer(self._objection, self._options)
         try:
             transfer.prepare(tag, request, headers)
@@ -76,23 +74,25 @@ class Transport(Generic[Tag]):
             self._idle.append(transfer)
             self._stillborn.append((tag, Reply(0, error="protocol", detail="the request cannot be written")))
             return
-        transfer.retry = retry
+        transfer.retry, transfer.entered = retry, self._window.enter()
         self._retries += retry
         self._busy.add(transfer)
         self._multi.add_handle(transfer.curl)
 
     def finished(self, timeout: float) -> list[tuple[Tag, Reply]]:
-        """What is over by now: each tag with its reply. Waits up to `timeout` seconds for something to happen, unless
-        there is more to start than a burst holds."""
-        hurry = self._stillborn or (self._burst >= BURST and len(self._busy) < self.most)
-        self._burst = 0
-        self._sockets.turn(0 if hurry else timeout)
+        """What is over by now, or within `timeout` seconds if nothing is yet: each tag with its reply."""
+        if self._stillborn:
+            timeout = 0
+        elif self._window.full and len(self._busy) < self.most:
+            timeout = min(timeout, SILENCE_S)
+        in_vain = not self._sockets.turn(timeout)
         over, self._stillborn = self._stillborn, []
         more = 1
         while more:
             more, good, bad = self._multi.info_read(256)
             over += [self._end(curl.transfer, 0, "") for curl in good]
             over += [self._end(curl.transfer, number, text) for curl, number, text in bad]
+        self._window.looked(in_vain=in_vain)
         return over
 
     def send(self, request: HttpRequest, headers: Sequence[str] = ()) -> Reply:
@@ -109,7 +109,8 @@ class Transport(Generic[Tag]):
             self._idle.append(transfer)
         self._busy.clear()
         self._stillborn.clear()
-        self._burst = self._retries = 0
+        self._retries = 0
+        self._window = Window()
 
     def close(self) -> None:
         """Drop what is under way and close every connection."""
@@ -127,6 +128,7 @@ class Transport(Generic[Tag]):
         self._multi.remove_handle(transfer.curl)
         self._busy.remove(transfer)
         self._retries -= transfer.retry
+        self._window.leave(transfer.entered)
         self._idle.append(transfer)
         return finished
 

@@ -51,15 +51,21 @@ class Sockets:
         self._wanted: set[int] = set()
         multi.setopt(pycurl.M_SOCKETFUNCTION, self._want)
 
-    def turn(self, timeout: float) -> None:
-        """Let libcurl do all it can do now; if that is nothing, as soon as it can within `timeout` seconds."""
-        for number, happened in self._poller.poll(self._patience(timeout)):
+    def turn(self, timeout: float) -> bool:
+        """Let libcurl do all it can do now; if that is nothing, as soon as it can within `timeout` seconds.
+
+        Whether anything was done: false after waiting in vain.
+        """
+        patience = self._patience(timeout)
+        found = self._poller.poll(patience)
+        for number, happened in found:
             if number in self._wanted:
                 self._act(number, _HAPPENED[happened & 63])
             else:
                 # A kept connection that says something unasked, or ends: libcurl looks before it uses it again.
                 with suppress(KeyError, OSError):
                     self._poller.unregister(number)
+        return bool(found) or patience == 0
 
     def close(self) -> None:
         """Watch nothing any more; after the multi is closed."""

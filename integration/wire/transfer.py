@@ -50,7 +50,7 @@ class Transfer:
 
     def __init__(self, objection: Callable[[str, int], str], options: Sequence[tuple[int, Any]]) -> None:
         self.tag: Any = None
-        self.retry = False
+        self.retry, self.entered = False, 0
         self.body = bytearray()
         self.retry_after = b""
         self.head_bytes = 0
@@ -87,7 +87,7 @@ class Transfer:
         self.head_bytes += len(line)
         if self.head_bytes > READ_LIMIT:
             return 0
-        if line[:12].lower() == b"retry-after:" and not self.retry_after:
+        if line[0] in b"Rr" and line[:12].lower() == b"retry-after:" and not self.retry_after:
             self.retry_after = line[12:]
         return None
 

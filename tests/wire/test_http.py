@@ -23,8 +23,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from integration.domain.message import HttpRequest
-from integration.wire.http import BURST, MOST, Transport
+from integration.wire.http import MOST, Transport
 from integration.wire.transfer import seconds_asked
+from integration.wire.window import LOOKS, WINDOW
 from tests.receiver import Answer, Receiver
 from tests.receiver import receiver as run_receiver
 from tests.servers import free_port
@@ -248,19 +249,41 @@ def test_what_is_dropped_frees_the_places_of_repeated_attempts(private: Transpor
     receiver.release()
 
 
-def test_a_burst_ends_with_a_look_at_what_is_over_and_that_look_does_not_wait(
+def test_in_a_silence_others_get_their_turn_at_once(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/slow", Answer(held=True))
+    assert filled(private, post(receiver.url("/slow"))) == WINDOW < MOST
+    began = time.monotonic()
+    while not private.has_room():
+        assert private.finished(5.0) == []
+    assert time.monotonic() - began < 2
+    assert filled(private, post(receiver.url("/slow"))) == WINDOW
+    receiver.release()
+    until_over(private, 2 * WINDOW)
+
+
+def test_who_was_looked_for_in_vain_a_few_times_no_longer_holds_up_the_others(
     private: Transport[Any], receiver: Receiver
 ) -> None:
     receiver.on("/slow", Answer(held=True))
-    while private.has_room():
-        private.start(0, post(receiver.url("/slow")))
-    assert private.in_flight == BURST < MOST
-    began = time.monotonic()
-    assert private.finished(5.0) == []
-    assert time.monotonic() - began < 2
-    assert private.has_room()
+    for _ in range(WINDOW - 1):
+        private.start("slow", post(receiver.url("/slow")))
+    for _ in range(LOOKS):
+        private.start("prompt", post(receiver.url("/")))
+        while not (over := private.finished(1.0)):
+            pass
+        assert [tag for tag, _ in over] == ["prompt"]
+    assert filled(private, post(receiver.url("/slow"))) == WINDOW
     receiver.release()
-    until_over(private, BURST)
+    until_over(private, 2 * WINDOW - 1)
+
+
+def filled(transport: Transport[Any], request: HttpRequest) -> int:
+    """How many requests were started until there was no room for more."""
+    started = 0
+    while transport.has_room():
+        transport.start(started, request)
+        started += 1
+    return started
 
 
 def test_a_process_with_a_thousand_open_files_is_no_slower(private: Transport[Any], receiver: Receiver) -> None:
