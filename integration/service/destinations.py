@@ -115,8 +115,8 @@ def store_destination(
     return identity
 
 
-def destination_row(connection: Connection, account_id: str, identity: str) -> Any:
-    """One of the account's destinations; NotFound where it is another's or none."""
+def destination_row(connection: Connection, account_id: str | None, identity: str) -> Any:
+    """One of the account's destinations (None is the operator, who sees all); NotFound where it is another's or none."""
     row = subscriptions.destination_of(connection, account_id, identity)
     if row is None or row.status == "ended":
         raise NotFound(f"There is no destination {identity[:40]!r}.", field="destination_id")

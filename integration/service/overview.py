@@ -8,9 +8,10 @@ from typing import Any
 from integration.derive.describe import describe_output
 from integration.domain.errors import NotFound
 from integration.domain.payload import EventPayload, iso
+from integration.service.destinations import destination_row
 from integration.service.noticing import latest
 from integration.service.wiring import Gradewire
-from integration.store.queries import deliveries, events, inbox, overview
+from integration.store.queries import deliveries, events, inbox, overview, subscriptions
 
 Shown = dict[str, Any]
 #: Larger numbers than this are no ids, and no database need see them.
@@ -129,6 +130,19 @@ def _shown(row: Any) -> Shown:
         "next_attempt_at": iso(row.next_attempt_at) if pending else None,
         "done_at": iso(row.done_at) if row.done_at is not None else None,
     }
+
+
+def destination_rows(gradewire: Gradewire, account_id: str | None, limit: int = 200) -> list[Any]:
+    """The newest destinations that the viewer may see, without their settings."""
+    with gradewire.database.read() as connection:
+        rows = subscriptions.destinations(connection, account_id, limit)
+    return [row for row in rows if row.status != "ended"]
+
+
+def destination_owner(gradewire: Gradewire, account_id: str | None, identity: str) -> str:
+    """The account of a destination that the viewer may see; NotFound where there is none."""
+    with gradewire.database.read() as connection:
+        return str(destination_row(connection, account_id, identity).account_id)
 
 
 # -- the installation ------------------------------------------------------------------------------------------------
