@@ -115,11 +115,13 @@ def store_destination(
     return identity
 
 
-def destination_row(connection: Connection, account_id: str, identity: str, field: str = "destination_id") -> Any:
-    """One of the account's destinations; NotFound where it is another's or none, naming the field that it was asked for by."""
+def destination_row(connection: Connection, account_id: str | None, identity: str) -> Any:
+    """One of the account's destinations (None is the operator, who sees all); NotFound where it is another's or none."""
     row = subscriptions.destination_of(connection, account_id, identity)
     if row is None or row.status == "ended":
-        raise NotFound(f"You have no destination {identity[:40]!r}: make one first, or name one that you have.", field=field)
+        raise NotFound(
+            f"You have no destination {identity[:40]!r}: make one first, or name one that you have.", field="destination_id"
+        )
     return row
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from integration.domain.errors import InvalidInput, NotFound, Unauthenticated
+from integration.domain.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from integration.domain.payload import iso
+from integration.domain.signing import still_signing
 from integration.service.asking import ask, scope_of
 from integration.service.destinations import Shown, channel_of, check_config, store_destination
 from integration.service.pricing import check_available, cost
@@ -32,8 +33,9 @@ def create_hook(
 ) -> tuple[Shown, bool]:
     """Subscribe an address to a trigger: (hook, whether it is new). The same address, trigger and filters is the same hook.
 
-    Its secret is in the answer where it is new, and never again. With `corrections` it is told of those too (None: as it is,
-    which begins without). `key_id` is the key that asks: once it is revoked, the hook ends.
+    Its secret is in the answer where it is new, and never again. Raises Conflict where one is given that does not sign there.
+    With `corrections` it is told of those too (None: as it is, which begins without). `key_id` is the key that asks: once it
+    is revoked, the hook ends.
     """
     channel = channel_of(gradewire, "webhook")
     try:
@@ -51,15 +53,22 @@ def create_hook(
         if key_id is not None and not accounts.is_live(connection, key_id):
             raise Unauthenticated
         mine = subscriptions.subscriptions(connection, account_id, origin="hook", trigger=trigger)
-        wished = {"url": config["url"], **({"secret": config["secret"]} if secret else {})}
-        there = [row.destination_id for row in mine if wished.items() <= gradewire.open_config(row.config).items()]
-        place = there[0] if there else store_destination(gradewire, connection, account_id, channel, config, "Hook")
+        there = {row.destination_id: keys for row in mine if (keys := gradewire.open_config(row.config))["url"] == config["url"]}
+        if there and secret:
+            _check_known(gradewire, secret, *next(iter(there.items())))
+        place = next(iter(there), None) or store_destination(gradewire, connection, account_id, channel, config, "Hook")
         identity, fresh = wish(gradewire, connection, account_id, rule, wanted, place, "hook", key_id=key_id)
         if corrections is not None:
             agree_on_corrections(gradewire, connection, account_id, identity, rule, wanted, wished=corrections)
         row = subscriptions.subscription_of(connection, account_id, identity)
     shown = {**show_hook(gradewire, row), "secret": None if there else config["secret"], "cost": price.shown()}
     return shown, fresh
+
+
+def _check_known(gradewire: Gradewire, secret: str, identity: str, keys: Mapping[str, Any]) -> None:
+    known = [keys["secret"], *(key["secret"] for key in still_signing(keys, gradewire.now()))]
+    if secret not in known:
+        raise Conflict(f"This address is subscribed with another secret: rotate that of {identity}.", field="secret")
 
 
 def show_hook(gradewire: Gradewire, row: Any) -> Shown:

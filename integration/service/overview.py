@@ -11,9 +11,10 @@ from integration.derive.describe import describe_output
 from integration.domain.errors import NotFound
 from integration.domain.payload import EventPayload, iso
 from integration.service.attempts import show_attempts
+from integration.service.destinations import destination_row
 from integration.service.noticing import KEPT, latest
 from integration.service.wiring import Gradewire
-from integration.store.queries import deliveries, events, inbox, overview
+from integration.store.queries import deliveries, events, inbox, overview, subscriptions
 from integration.store.queries import owner_notices as told
 
 Shown = dict[str, Any]
@@ -137,6 +138,19 @@ def owner_notices(gradewire: Gradewire, account_id: str | None, limit: int = 5) 
         rows = told.newest(connection, account_id, since=gradewire.now() - KEPT, limit=limit)
     names = ("kind", "title", "text", "destination_id")
     return [{**{name: getattr(row, name) for name in names}, "at": iso(row.at)} for row in rows]
+
+
+def destination_rows(gradewire: Gradewire, account_id: str | None, limit: int = 200) -> list[Any]:
+    """The newest destinations that the viewer may see, without their settings."""
+    with gradewire.database.read() as connection:
+        rows = subscriptions.destinations(connection, account_id, limit)
+    return [row for row in rows if row.status != "ended"]
+
+
+def destination_owner(gradewire: Gradewire, account_id: str | None, identity: str) -> str:
+    """The account of a destination that the viewer may see; NotFound where there is none."""
+    with gradewire.database.read() as connection:
+        return str(destination_row(connection, account_id, identity).account_id)
 
 
 # -- the installation ------------------------------------------------------------------------------------------------

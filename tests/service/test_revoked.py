@@ -12,6 +12,7 @@ import pytest
 
 from integration.domain.errors import Conflict, NotFound, Unauthenticated
 from integration.service import accounts, destinations, hooks, subscribe
+from integration.service.mending import rotate_destination
 from integration.store.database import Database
 from integration.store.tables import delivery, destination, farewell, subscription
 from tests.market import asked, at_once
@@ -145,13 +146,18 @@ def test_the_secret_is_shown_where_it_is_new_and_never_again(here: Script) -> No
 
 
 def test_a_secret_of_ones_own_is_the_one_that_signs(here: Script) -> None:
-    hook(here, None)
-    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    secret, other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_" + "A" * 32
     given = hook(here, None, secret=secret)
     assert given["secret"] == secret
-    (place,) = here.rows(destination, destination.c.id == given["destination_id"])
-    assert here.gradewire.open_config(place.config)["secret"] == secret
-    assert hook(here, None, secret=secret)["id"] == given["id"]
+    assert hook(here, None, secret=secret)["id"] == hook(here, None)["id"] == given["id"]
+    with pytest.raises(Conflict, match="another secret") as refused:
+        hook(here, None, secret=other)
+    assert (refused.value.field, len(here.rows(subscription))) == ("secret", 1)
+    rotate_destination(here.gradewire, here.account, given["destination_id"], 24)
+    assert hook(here, None, secret=secret)["id"] == given["id"]  # it signs still
+    here.go_to(2)
+    with pytest.raises(Conflict):
+        hook(here, None, secret=secret)
 
 
 def test_corrections_are_told_to_hooks_that_ask_for_them(here: Script) -> None:

@@ -13,9 +13,7 @@ from tests.web.conftest import NOW, Asker
 def warned(gradewire: Gradewire, asker: Asker) -> None:
     account = asker.get("me").get_json()["id"]
     with gradewire.database.write() as connection:
-        assert owner_notices.put(
-            connection, f"flapping:{account}", account, "flapping", NOW, "It flaps <b>", "Calm it."
-        )
+        assert owner_notices.put(connection, f"flapping:{account}", account, "flapping", NOW, "It flaps <b>", "Calm it.")
 
 
 def test_an_owner_reads_their_notices_and_nobody_else_s(gradewire: Gradewire, ada: Asker, bob: Asker) -> None:

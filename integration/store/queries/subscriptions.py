@@ -21,18 +21,19 @@ def add_destination(connection: Connection, **values: Any) -> None:
     connection.execute(destination.insert().values(**values))
 
 
-def _destinations(account_id: str) -> Select[Any]:
+def _destinations(account_id: str | None) -> Select[Any]:
     query = select(destination, account.c.email.label("account_email")).join(account, account.c.id == destination.c.account_id)
-    return query.where(destination.c.account_id == account_id)
+    return query if account_id is None else query.where(destination.c.account_id == account_id)
 
 
-def destinations(connection: Connection, account_id: str) -> list[Any]:
-    """An account's destinations, newest first, each with the account's address."""
-    return list(connection.execute(_destinations(account_id).order_by(destination.c.created_at.desc(), destination.c.id)))
+def destinations(connection: Connection, account_id: str | None, limit: int | None = None) -> list[Any]:
+    """The destinations of an account (None: of all), newest first, each with its account's address."""
+    query = _destinations(account_id).order_by(destination.c.created_at.desc(), destination.c.id)
+    return list(connection.execute(query.limit(limit)))
 
 
-def destination_of(connection: Connection, account_id: str, identity: str) -> Any | None:
-    """One of an account's destinations, with the account's address."""
+def destination_of(connection: Connection, account_id: str | None, identity: str) -> Any | None:
+    """One of the destinations of an account (None: of all), with its account's address."""
     return connection.execute(_destinations(account_id).where(destination.c.id == identity)).first()
 
 
