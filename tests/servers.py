@@ -55,11 +55,22 @@ def _directory(owner: str | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _running(command: Sequence[str], log: Path, ready: Callable[[], bool], *, stop: int, user: str | None) -> Iterator[None]:
+def _running(
+    command: Sequence[str],
+    log: Path,
+    ready: Callable[[], bool],
+    *,
+    stop: int,
+    user: str | None,
+    env: dict[str, str] | None = None,
+    seconds: float = TEN_SECONDS,
+) -> Iterator[None]:
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=log.parent, **_as(user))
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, cwd=log.parent, env={**os.environ, **(env or {})}, **_as(user)
+        )
     try:
-        until = time.monotonic() + TEN_SECONDS
+        until = time.monotonic() + seconds
         while not ready():
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{command[0]} did not start:\n{log.read_text()[-2000:]}")
@@ -121,9 +132,9 @@ def _answers_postgresql(url: str) -> bool:
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
+def redis_server(port: int | None = None) -> Iterator[str]:
     """Redis without persistence; yields the URL of its database 0."""
-    server, port = program("redis-server"), free_port()
+    server, port = program("redis-server"), port or free_port()
     with _directory(None) as path:
         command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(path)]
         ready = lambda: _answers_redis(port)  # noqa: E731
@@ -137,6 +148,40 @@ def _answers_redis(port: int) -> bool:
             return bool(client.ping())
         except redis.ConnectionError:
             return False
+
+
+# -- RabbitMQ --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def rabbitmq() -> Iterator[str]:
+    """RabbitMQ with a name service of its own; yields its URL. Takes some seconds to start."""
+    debian = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on PATH wants to become another user
+    server, names = str(debian) if debian.exists() else program("rabbitmq-server"), program("epmd")
+    port, names_port = free_port(), free_port()
+    with _directory(None) as path:
+        (path / "plugins").write_text("[].")
+        files = {"MNESIA_BASE": "data", "LOG_BASE": "log", "ENABLED_PLUGINS_FILE": "plugins", "CONFIG_FILE": "none"}
+        listens = {"NODENAME": f"gw{port}@localhost", "NODE_IP_ADDRESS": "127.0.0.1", "NODE_PORT": port, "DIST_PORT": free_port()}
+        environment = {f"RABBITMQ_{name}": str(path / file) for name, file in files.items()}
+        environment |= {f"RABBITMQ_{name}": str(value) for name, value in listens.items()}
+        environment |= {"ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": str(names_port), "HOME": str(path)}
+        finding = [names, "-port", str(names_port), "-address", "127.0.0.1", "-relaxed_command_check"]
+        with (
+            _running(finding, path / "names", lambda: _listens(names_port), stop=signal.SIGTERM, user=None),
+            _running([server], path / "out", lambda: _greets(port), stop=signal.SIGTERM, user=None, env=environment, seconds=60),
+        ):
+            yield f"amqp://guest:guest@127.0.0.1:{port}//"
+
+
+def _greets(port: int) -> bool:
+    """Whether it speaks AMQP: it closes what does not, and says which version it speaks."""
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        if probe.connect_ex(("127.0.0.1", port)):
+            return False
+        probe.sendall(b"AMQP\x00\x00\x00\x00")
+        return probe.recv(4) == b"AMQP"
 
 
 # -- nginx -----------------------------------------------------------------------------------------------------------
