@@ -1,4 +1,4 @@
-"""The operator's commands: what became of an event, what is let go of."""
+"""The operator's commands: what became of an event, what is let go of, whose account ends."""
 
 from __future__ import annotations
 
@@ -40,6 +40,27 @@ def add_commands(main: click.Group, gradewire: Open, console: Console) -> None:
         with gradewire() as here:
             for kind, count in let_go(here, seconds=seconds).items():
                 console.print(f"{kind.replace('_', ' ')}: {count:,}")
+
+    @main.group()
+    def accounts() -> None:
+        """Accounts."""
+
+    @accounts.command("delete")
+    @click.argument("email")
+    @click.option("--yes", is_flag=True, help="Do not ask.")
+    def delete_account(email: str, yes: bool) -> None:
+        """Delete the account of EMAIL with all that is its own; events and rules stay."""
+        from integration.service.closing import belongings
+        from integration.service.closing import delete_account as delete
+
+        with gradewire() as here:
+            has = ", ".join(f"{count:,} {kind}" for kind, count in belongings(here, email).items())
+            if not yes:
+                click.confirm(f"{email} has {has}. Delete all of it, for good?", abort=True)
+            with console.status("Deleting …"):
+                gone = delete(here, email)
+        told = ", ".join(f"{count:,} {kind}" for kind, count in gone.items()) or "nothing else"
+        console.print(f"Deleted {email}, and with it: {told}.")
 
 
 def _told(found: dict[str, Any]) -> list[str]:

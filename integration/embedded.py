@@ -252,9 +252,9 @@ def _program() -> str:
 
 
 def _wake() -> None:
-    from tasks.work import drain
+    from tasks.work import wake
 
-    drain.delay()
+    wake()
 
 
 def _work(gradewire: Gradewire) -> None:

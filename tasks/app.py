@@ -49,20 +49,30 @@ def schedule(settings: Settings) -> dict[str, Any]:
     return entries
 
 
+def transport_options(url: str) -> dict[str, Any]:
+    """What each kind of broker needs to be told. Redis' own defaults would lose wake-ups under load: ten connections, which
+    are not enough to acknowledge with, and sockets that wait forever for a server that is gone."""
+    if url.startswith("memory"):
+        return {"polling_interval": 0.01}
+    if url.startswith("redis"):
+        waits = {"socket_connect_timeout": 5, "socket_timeout": 30, "socket_keepalive": True, "health_check_interval": 25}
+        return {"max_connections": 300, "visibility_timeout": 3_600, "retry_on_timeout": True, "ack_emulation": False, **waits}
+    return {"confirm_publish": True}
+
+
 def configure(app: Celery, settings: Settings) -> Celery:
-    """Broker and schedule from the settings: Redis where it is set, else messages stay in this process."""
-    embedded = not settings["redis_url"]
-    # Messages hold no work, so none is worth acknowledging. Nor is any to be brought back: where Redis has gone away meanwhile,
-    # a worker that tries to ends of it (kombu 5.7).
-    transport = {"polling_interval": 0.01} if embedded else {"max_connections": 300, "ack_emulation": False}
+    """Broker and schedule from the settings: Redis or RabbitMQ where it is set, else messages stay in this process."""
+    url = settings.broker or "memory://localhost//"
     redis.Channel.do_restore = False
     app.conf.update(
-        broker_url="memory://localhost//" if embedded else settings["redis_url"],
-        broker_transport_options=transport,
+        broker_url=url,
+        broker_transport_options=transport_options(url),
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # for ever: a broker that is away comes back
         task_ignore_result=True,
         task_acks_late=False,
         task_default_queue=DELIVERING,
+        task_default_delivery_mode="transient",  # what a broker forgets, the sweep finds
         task_queues={DELIVERING: {}, POLLING: {}},
         task_routes={name: {"queue": POLLING} for name in APART},
         worker_prefetch_multiplier=1,

@@ -8,6 +8,8 @@ from typing import Any
 import structlog
 from celery import Task, signals
 from celery.worker import state
+from kombu.exceptions import KombuError
+from kombu.exceptions import OperationalError as Unreachable
 from sqlalchemy.exc import OperationalError
 
 from integration.config import load
@@ -18,6 +20,8 @@ from tasks.app import app
 
 #: What the world does to a task, rather than a mistake of ours: told in one line, as the next tick tries again anyway.
 WORLD = (GradewireError, OperationalError)
+#: What publishing raises where the broker is not there, or has forgotten its queues.
+BrokerAway = (Unreachable, KombuError, OSError)
 log = structlog.get_logger()
 
 
@@ -38,7 +42,15 @@ def use(gradewire: Gradewire) -> None:
 
 @cache
 def _built() -> Gradewire:
-    return build(load(), wake=lambda: drain.delay())
+    return build(load(), wake=wake)
+
+
+def wake() -> None:
+    """Tell one worker that there is something to deliver. Where the broker is away the sweep finds it, so nothing breaks."""
+    try:
+        drain.apply_async(retry_policy={"max_retries": 1, "interval_start": 0})
+    except BrokerAway as error:
+        log.warning("wake_lost", error=str(error))
 
 
 def gradewire() -> Gradewire:

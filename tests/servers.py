@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +63,16 @@ class Server:
     ready: Callable[[], bool]
     stop_signal: int
     user: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    seconds: float = TEN_SECONDS
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and wait until it answers."""
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, cwd=self.log.parent, **_as(self.user))
-        until = time.monotonic() + TEN_SECONDS
+            given = {"cwd": self.log.parent, "env": {**os.environ, **self.env}, **_as(self.user)}
+            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, **given)
+        until = time.monotonic() + self.seconds
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{self.command[0]} did not start:\n{self.log.read_text()[-2000:]}")
@@ -155,16 +158,16 @@ def _answers_postgresql(url: str) -> bool:
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
+def redis_server(port: int | None = None) -> Iterator[str]:
     """Redis without persistence; yields the URL of its database 0."""
-    with forgetful_redis() as (url, _):
+    with forgetful_redis(port) as (url, _):
         yield url
 
 
 @contextmanager
-def forgetful_redis() -> Iterator[tuple[str, Server]]:
+def forgetful_redis(port: int | None = None) -> Iterator[tuple[str, Server]]:
     """The same with the server: restarted, it has lost every key."""
-    server, port = program("redis-server"), free_port()
+    server, port = program("redis-server"), port or free_port()
     with _directory(None) as path:
         command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(path)]
         ready = lambda: _answers_redis(port)  # noqa: E731
@@ -178,6 +181,40 @@ def _answers_redis(port: int) -> bool:
             return bool(client.ping())
         except redis.ConnectionError:
             return False
+
+
+# -- RabbitMQ --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def rabbitmq() -> Iterator[str]:
+    """RabbitMQ with a name service of its own; yields its URL. Takes some seconds to start."""
+    debian = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on PATH wants to become another user
+    server, names = str(debian) if debian.exists() else program("rabbitmq-server"), program("epmd")
+    port, names_port = free_port(), free_port()
+    with _directory(None) as path:
+        (path / "plugins").write_text("[].")
+        files = {"MNESIA_BASE": "data", "LOG_BASE": "log", "ENABLED_PLUGINS_FILE": "plugins", "CONFIG_FILE": "none"}
+        listens = {"NODENAME": f"gw{port}@localhost", "NODE_IP_ADDRESS": "127.0.0.1", "NODE_PORT": port, "DIST_PORT": free_port()}
+        environment = {f"RABBITMQ_{name}": str(path / file) for name, file in files.items()}
+        environment |= {f"RABBITMQ_{name}": str(value) for name, value in listens.items()}
+        environment |= {"ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": str(names_port), "HOME": str(path)}
+        finding = [names, "-port", str(names_port), "-address", "127.0.0.1", "-relaxed_command_check"]
+        with (
+            _running(Server(finding, path / "names", lambda: listens(names_port), signal.SIGTERM)),
+            _running(Server([server], path / "out", lambda: _greets(port), signal.SIGTERM, env=environment, seconds=60)),
+        ):
+            yield f"amqp://guest:guest@127.0.0.1:{port}//"
+
+
+def _greets(port: int) -> bool:
+    """Whether it speaks AMQP: it closes what does not, and says which version it speaks."""
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        if probe.connect_ex(("127.0.0.1", port)):
+            return False
+        probe.sendall(b"AMQP\x00\x00\x00\x00")
+        return probe.recv(4) == b"AMQP"
 
 
 # -- nginx -----------------------------------------------------------------------------------------------------------

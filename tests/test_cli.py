@@ -224,6 +224,54 @@ def test_the_usual_rules_of_a_compound_trigger_are_shown(run: CliRunner) -> None
         assert "trigger" in told
 
 
+def test_an_account_is_deleted_after_asking_and_is_gone(run: CliRunner) -> None:
+    invoke(run, "keys", "create", "--account", EMAIL)
+    kept = run.invoke(main, ["accounts", "delete", EMAIL], input="n\n")
+    assert kept.exit_code == 1
+    assert "1 keys, 0 destinations" in kept.output
+    assert EMAIL in invoke(run, "keys", "list").output
+    assert "Deleted" in run.invoke(main, ["accounts", "delete", EMAIL], input="y\n").output
+    assert EMAIL not in invoke(run, "keys", "list").output
+    ended = invoke(run, "accounts", "delete", EMAIL, "--yes")
+    assert ended.exit_code == 1
+    assert "There is no account" in ended.output
+
+
+def test_what_is_old_is_let_go_of_on_demand(run: CliRunner) -> None:
+    ended = invoke(run, "tidy")
+    assert ended.exit_code == 0
+    assert "attempts: 0" in ended.output
+
+
+def test_a_trace_of_an_unknown_event_says_how_to_find_one(run: CliRunner) -> None:
+    ended = invoke(run, "trace", "evt_nothing")
+    assert ended.exit_code == 1
+    assert "`gradewire events` shows the newest" in ended.output
+
+
+def test_an_event_is_traced_in_lines_or_as_json(run: CliRunner, sandbox: RunningSandbox) -> None:
+    from integration.cli import _gradewire
+    from integration.service import feeds
+    from integration.service.accounts import account_id
+
+    invoke(run, "keys", "create", "--account", EMAIL)
+    with _gradewire() as gradewire:
+        wanted = ("grade_changed", {"points": 2}, {}, feeds.Window())
+        feeds.read(gradewire, account_id(gradewire, EMAIL), *wanted)
+    for _ in range(2):
+        assert "done" in invoke(run, "poll", "trader_grades").output
+        sandbox.sandbox.clock.step(1)
+    listed = invoke(run, "events", "--json", "--limit", "1").output
+    event = json.loads(listed)
+    found = json.loads(invoke(run, "trace", event["id"], "--json").output)
+    told = invoke(run, "trace", event["id"]).output
+    assert f"{event['id']}: grade_changed of {event['subject']}" in told
+    assert f"Poll {found['poll']['id']}: trader_grades" in told
+    assert "Nothing was owed to anyone" in told
+    assert found["poll"]["id"] == found["event"]["poll_id"]
+    assert found["calls"]
+
+
 def test_every_command_explains_itself(run: CliRunner) -> None:
     for command in main.commands:
         assert invoke(run, command, "--help").exit_code == 0

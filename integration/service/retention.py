@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,13 +20,14 @@ from integration.store.database import Database
 from integration.store.queries import events, installation, retention, rules
 
 log = structlog.get_logger()
+Said = TypeVar("Said")
 
 #: Rows looked at for one transaction: few enough that it is over in milliseconds.
 BATCH = 1_000
 #: Rests after a transaction, in its own lengths, and the least and longest rest in seconds.
-REST, RESTS_S = 4.0, (0.002, 0.5)
+REST, RESTS_S = 9.0, (0.002, 1.0)
 #: How long one kind, and all together, may take in one run, in seconds. What is left goes in the next.
-KIND_S, RUN_S = 15.0, 50.0
+KIND_S, RUN_S = 60.0, 200.0
 #: Feeds that nobody has read for so long (ms) are forgotten; they have been asleep for half of it.
 FORGOTTEN = 60 * DAY
 #: Which setting says how long each kind is kept; what is little comes first.
@@ -55,20 +56,20 @@ class Broom:
         """One that works for so long at most, and no longer than this one."""
         return Broom(self.database, min(seconds, self._until - time.monotonic()), self._stop)
 
-    def sweep(self, query: Callable[..., int], *given: Any, **named: Any) -> int:
+    def sweep(self, query: Callable[..., Said], *given: Any) -> Said:
         """One transaction, and a rest; what the query says."""
         began = time.monotonic()
         with self.database.write() as connection:
-            gone = query(connection, *given, **named)
+            said = query(connection, *given)
         least, longest = RESTS_S
         time.sleep(min(max((time.monotonic() - began) * REST, least), longest))
-        return gone
+        return said
 
 
 def tidy(gradewire: Gradewire, *, seconds: float = RUN_S, stop: Callable[[], bool] = lambda: False) -> dict[str, int]:
     """Let go of everything that is older than its setting says; how many rows of each kind went, or became shorter."""
     broom = Broom(gradewire.database, seconds, stop)
-    each = max(KIND_S, seconds / 4)
+    each = KIND_S * seconds / RUN_S
     gone = {"feeds": _forget_feeds(gradewire, broom.part(each)), "payloads": _shorten(gradewire, broom.part(each))}
     for kind, setting in KEPT.items():
         before = gradewire.now() - gradewire.settings[setting] * DAY

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import Table, delete, func, insert, select, text
 
 from integration.domain.signing import new_secret
 from integration.store import migrate
@@ -55,12 +55,12 @@ def database(url: str, sink_url: str, secret_key: str) -> Iterator[Database]:
     fresh.close()
 
 
-def owe(fresh: Database, count: int) -> None:
+def owe(fresh: Database, count: int, *, forget: Sequence[Table] = (attempt, delivery, event)) -> None:
     """Owe so many deliveries, and nothing else: what was before is deleted."""
     events = [_event(number) for number in range(1, count // FAN_OUT + 1)]
     owed = [(e["seq"], *_pair(e["seq"] * FAN_OUT + n)) for e in events for n in range(FAN_OUT)]
     with fresh.write() as connection:
-        for table in (attempt, delivery, event):
+        for table in forget:
             connection.execute(delete(table))
         connection.execute(insert(event), events)
         deliveries.insert_deliveries(connection, owed, NOW)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,6 +17,7 @@ from integration.service import accounts, hooks
 from integration.service.wiring import build, wall_clock
 from integration.store.database import Database
 from tests.receiver import Receiver
+from tests.tasks.running import start
 
 ROOT = Path(__file__).parents[2]
 DAY = 2.0
@@ -43,29 +40,6 @@ def environment(database: Database, redis_url: str, tmp_path: Path) -> Iterator[
         }
 
 
-def start(stack: ExitStack, environment: dict[str, str], *command: str) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "celery", "--app", "tasks.app", *command],
-        env={**os.environ, **environment},
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-    def end() -> None:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
-
-    stack.callback(end)
-    return process
-
-
 def test_worker_and_beat_poll_evaluate_and_deliver_signed_events_once_each(
     environment: dict[str, str], receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -73,8 +47,10 @@ def test_worker_and_beat_poll_evaluate_and_deliver_signed_events_once_each(
     owner = accounts.authenticate(gradewire, accounts.create_key(gradewire, "dev@example.com")).account_id
     hook, _ = hooks.create_hook(gradewire, owner, receiver.url("/hook"), "grade_changed", {"points": 5}, {})
     with ExitStack() as stack:
-        start(stack, environment, "worker", "--pool", "prefork", "--concurrency", "2", "--loglevel", "WARNING")
-        start(stack, environment, "beat", "--schedule", str(tmp_path / "beat"))
+        worker = ("worker", "--pool", "prefork", "--concurrency", "2")
+        start(stack, environment, tmp_path / "worker.log", *worker)
+        beat = ("beat", "--scheduler", "tasks.beat:Beat", "--schedule", str(tmp_path / "beat"))
+        start(stack, environment, tmp_path / "beat.log", *beat)
         receiver.wait_for(10, 60)
         time.sleep(1)
     got = list(receiver.at("/hook"))
