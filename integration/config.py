@@ -62,6 +62,12 @@ def _share(text: str) -> int:
     return int(text)
 
 
+def _places(text: str) -> int:
+    if not 0 <= int(text) <= 1_000:
+        raise ValueError("use 0 to 1000")
+    return int(text)
+
+
 def _security(text: str) -> str:
     if text not in ("starttls", "tls", "none"):
         raise ValueError("use starttls, tls or none")
@@ -148,6 +154,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("host", str, "127.0.0.1", "Address to listen on"),
     Setting("port", int, 8377, "Port to listen on", "PORT"),
+    Setting("streams", _places, 4, "Event streams that may be open at once in one web process; each takes one of its threads"),
     Setting("public_url", str, "", "Address under which others reach this Gradewire, for links"),
     Setting(
         "allow_private", _flag, False, "Let deliveries reach private and loopback addresses (and plain http); only for trying out"

@@ -95,6 +95,18 @@ def _resolve(connection: Connection, text: str) -> int:
     return seq
 
 
+def cursor_at(gradewire: Gradewire, seq: int) -> str:
+    """The cursor of a place."""
+    with gradewire.database.read() as connection:
+        return cursor(seq, event_log.id_at(connection, seq) or "")
+
+
+def is_behind(gradewire: Gradewire, seq: int) -> bool:
+    """Whether there is any event after a seq: a look that costs next to nothing."""
+    with gradewire.database.read() as connection:
+        return event_log.newest(connection) > seq
+
+
 def read(gradewire: Gradewire, view: View, after: int, limit: int) -> Page:
     """The events of a view after a seq, oldest first: at most `limit`, within a stretch that is short to look through."""
     with gradewire.database.read() as connection:

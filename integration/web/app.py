@@ -28,6 +28,7 @@ from integration.web.inbox import inbox_routes
 from integration.web.limits import SlidingWindow
 from integration.web.notices import notice_routes
 from integration.web.replays import replay_routes
+from integration.web.streams import LIFE_S, NAME, Streams, stream_routes
 from integration.web.telling import destination_routes, subscription_routes
 from integration.web.watching import watching_routes
 
@@ -36,6 +37,7 @@ REQUESTS_A_MINUTE = 600
 ROUTES = (
     reading_routes,
     event_routes,
+    stream_routes,
     backtest_routes,
     hook_routes,
     destination_routes,
@@ -62,8 +64,13 @@ class _Json(DefaultJSONProvider):
     sort_keys = False
 
 
-def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minute: int = REQUESTS_A_MINUTE) -> APIFlask:
-    """The application on a Gradewire. With `open_page`, who sits at this machine sees the page without a key."""
+def create_app(
+    gradewire: Gradewire, *, open_page: bool = False, requests_a_minute: int = REQUESTS_A_MINUTE, stream_s: float = LIFE_S
+) -> APIFlask:
+    """The application on a Gradewire. With `open_page`, who sits at this machine sees the page without a key.
+
+    Event streams last `stream_s` seconds; `streams.stop_streams` ends them before that.
+    """
     app = APIFlask("integration.web", title="Gradewire", version=version("gradewire"), docs_path=None)
     app.config.update(
         DESCRIPTION=ABOUT,
@@ -80,6 +87,7 @@ def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minu
         PERMANENT_SESSION_LIFETIME=timedelta(days=7),
     )
     app.json = _Json(app)
+    app.extensions[NAME] = Streams(gradewire, life_s=stream_s)
     errors.register(app)
     _api(app, gradewire, SlidingWindow(requests_a_minute))
     app.register_blueprint(inbox_routes(gradewire))

@@ -10,7 +10,7 @@ from marshmallow import INCLUDE, fields, validate
 from werkzeug.routing import BaseConverter
 
 from integration.domain.payload import EventPayload, described
-from integration.service import event_log, firing, overview
+from integration.service import event_log, firing
 from integration.service.wiring import Gradewire
 from integration.store.queries.event_log import View
 from integration.web import schemas
@@ -45,10 +45,23 @@ class EventsQuery(ViewQuery):
     )
 
 
+class AnyEvent(EventPayload):
+    """An event of any trigger, which adds fields of its own."""
+
+    class Meta:
+        """Fields of its trigger are not listed here."""
+
+        unknown = INCLUDE
+
+
+class OneEvent(AnyEvent):
+    """An event of any trigger, which adds fields of its own."""
+
+
 class EventsOut(Schema):
     """Events, oldest first, and where to go on."""
 
-    events = fields.List(fields.Nested(EventPayload), required=True, metadata=described("Events"))
+    events = fields.List(fields.Nested(AnyEvent), required=True, metadata=described("Events"))
     cursor = _text("Cursor", "Send it to go on after these", required=True)
     more = TrueOrFalse(
         required=True, metadata=described("More", "Whether there is more by now; true even after an empty answer, so go on")
@@ -69,19 +82,10 @@ class TestIn(Schema):
 class TestEventOut(Schema):
     """A test event that was made."""
 
-    event = fields.Nested(EventPayload, required=True)
+    event = fields.Nested(AnyEvent, required=True)
     delivery_id = fields.Integer(
         required=True, allow_none=True, metadata=described("Delivery ID", "Where it goes to a destination; watch it by this")
     )
-
-
-class OneEvent(EventPayload):
-    """An event of any trigger; its own fields stand beside these."""
-
-    class Meta:
-        """Whatever they are."""
-
-        unknown = INCLUDE
 
 
 class EventId(BaseConverter):
@@ -94,13 +98,7 @@ def event_routes(gradewire: Gradewire) -> APIBlueprint:
     """Routes of events."""
     api = APIBlueprint("events", __name__, url_prefix="/v1/events", tag="Events")
     api.record(lambda setup: setup.app.url_map.converters.update(event=EventId))
-    one_event: Any = OneEvent
-
-    @api.get("/<event:event_id>")
-    @api.output(one_event)
-    @api.doc(summary="One event")
-    def event(event_id: str) -> Response:
-        return Response(overview.event_text(gradewire, event_id, g.owner.account_id), mimetype="application/json")
+    any_event: Any = OneEvent
 
     @api.get("")
     @api.input(EventsQuery, location="query")
