@@ -10,7 +10,7 @@ from integration.domain.payload import SCHEMA
 
 Spec = dict[str, Any]
 _SCHEMAS = "#/components/schemas/"
-_PLAIN, _ANY, _DIGEST = (_SCHEMAS + name for name in ("EventPayload", "Event", "Digest"))
+_PLAIN, _ANY, _DIGEST = (_SCHEMAS + name for name in ("AnyEvent", "Event", "Digest"))
 
 _HEADERS = {
     "webhook-id": ("The event's id, the same on every attempt: ignore one that you have seen", {"type": "string"}),

@@ -10,7 +10,7 @@ from marshmallow import INCLUDE, fields, validate
 from werkzeug.routing import BaseConverter
 
 from integration.domain.payload import EventPayload, described
-from integration.service import event_log, firing
+from integration.service import event_log, firing, overview
 from integration.service.wiring import Gradewire
 from integration.store.queries.event_log import View
 from integration.web import schemas
@@ -99,6 +99,12 @@ def event_routes(gradewire: Gradewire) -> APIBlueprint:
     api = APIBlueprint("events", __name__, url_prefix="/v1/events", tag="Events")
     api.record(lambda setup: setup.app.url_map.converters.update(event=EventId))
     any_event: Any = OneEvent
+
+    @api.get("/<event:event_id>")
+    @api.output(any_event)
+    @api.doc(summary="One event")
+    def event(event_id: str) -> Response:
+        return Response(overview.event_text(gradewire, event_id, g.owner.account_id), mimetype="application/json")
 
     @api.get("")
     @api.input(EventsQuery, location="query")
