@@ -65,7 +65,8 @@ class Reply:
     """What came back for one attempt.
 
     `status` is the HTTP or SMTP status, 0 where there was none; then `error` says why, one of: "resolve", "connect",
-    "tls", "certificate", "timeout", "reset", "refused" (the address check), "protocol", "token", "failed".
+    "tls", "certificate", "timeout", "reset", "refused" (the address check), "protocol", "token", "proxy" (the operator's
+    own, on the way out), "failed".
     `ambiguous` is true where the receiver may have acted although no answer came. `head` is the start of the body:
     4 KiB, or what the request said to keep. `taken` is true for a redirect to the request's `taken_at`.
     """

@@ -62,7 +62,7 @@ def create_destination(
 def check_config(gradewire: Gradewire, channel: Channel, raw: Mapping[str, Any]) -> dict[str, Any]:
     """A destination's settings, loaded; InvalidInput names the field and the remedy."""
     try:
-        with Operator({"allow_private": bool(gradewire.settings["allow_private"])}):
+        with Operator({"allow_private": gradewire.settings["allow_private"], "ports": gradewire.settings["allow_ports"]}):
             config: dict[str, Any] = channel.config(unknown=RAISE).load(dict(raw))
     except ValidationError as error:
         name, text = first_problem(error)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
-
+from integration.config import Settings
 from integration.domain.breaker import Breaker
 from integration.domain.catalogue import Channel
 from integration.domain.message import HttpRequest, Mail, Reply
 from integration.domain.signing import attempt_headers
+from integration.wire import google
+from integration.wire.egress import ProxiedTransport
 from integration.wire.google import GoogleTokens, TokenRefused
 from integration.wire.http import Transport
 from integration.wire.smtp import SmtpSender
@@ -130,11 +131,17 @@ def ways_of(here: Gradewire) -> Ways:
     return kept[1]
 
 
+def transport_of(settings: Settings, **options: Any) -> Transport[Any]:
+    """HTTP as the operator's settings let it out; the caller closes it."""
+    options |= {"allow_private": settings["allow_private"], "ports": settings["allow_ports"]}
+    proxy = settings["egress_proxy"]
+    return ProxiedTransport(proxy, **options) if proxy else Transport(**options)
+
+
 def build_ways(here: Gradewire) -> Ways:
     """Ways out as the settings say; the caller closes the transport."""
-    settings, session = here.settings, requests.Session()
-    session.trust_env = False
-    tokens = GoogleTokens(session)
+    settings = here.settings
+    tokens = GoogleTokens(lambda: transport_of(settings, total_ms=google.TOTAL_MS))
     mail = None
     if settings["smtp_host"]:
         mail = SmtpSender(
@@ -148,7 +155,7 @@ def build_ways(here: Gradewire) -> Ways:
     return Ways(
         channels=here.channels,
         open_config=here.open_config,
-        transport=Transport(allow_private=settings["allow_private"]),
+        transport=transport_of(settings),
         send_mail=None if mail is None else lambda message: mail.send(message, here.now()),
         token_for=lambda config: tokens.token_for(config["service_account"]),
         forget_token=lambda config: tokens.forget(config["service_account"]),

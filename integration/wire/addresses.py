@@ -35,8 +35,10 @@ class Policy:
 
     def objection(self, address: str, port: int) -> str:
         """Why no socket may be opened to an address and port; nothing where it may."""
-        if self.allow_private:
-            return ""
-        if not may_dial(address):
-            return "the address is not public"
-        return "" if port in self.ports else f"port {port} is not allowed"
+        if self.allow_private or may_dial(address):
+            return self.port_objection(port)
+        return "the address is not public"
+
+    def port_objection(self, port: int) -> str:
+        """The same for what a port alone says."""
+        return "" if self.allow_private or port in self.ports else f"port {port} is not allowed"

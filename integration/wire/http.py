@@ -44,7 +44,8 @@ class Transport(Generic[Tag]):
         # Half of the sockets are for connections that are kept and idle.
         self.most = sockets_allowed(2 * MOST) // 2
         self._clock = clock
-        self._options = _options(connect_ms, total_ms, ca_file or certifi.where())
+        self.ca_file = ca_file or certifi.where()
+        self._options = _options(connect_ms, total_ms, self.ca_file)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * self.most)
         self._sockets = Sockets(self._multi)
@@ -77,7 +78,7 @@ class Transport(Generic[Tag]):
         transfer.retry, transfer.entered = retry, self._window.enter()
         self._retries += retry
         self._busy.add(transfer)
-        self._multi.add_handle(transfer.curl)
+        self._begin(transfer)
 
     def finished(self, timeout: float) -> list[tuple[Tag, Reply]]:
         """What is over by now, or within `timeout` seconds if nothing is yet: each tag with its reply."""
@@ -91,7 +92,9 @@ class Transport(Generic[Tag]):
         while more:
             more, good, bad = self._multi.info_read(256)
             over += [self._end(curl.transfer, 0, "") for curl in good]
-            over += [self._end(curl.transfer, number, text) for curl, number, text in bad]
+            over += [
+                self._end(curl.transfer, number, text) for curl, number, text in bad if not self._goes_on(curl.transfer, number)
+            ]
         self._window.looked(in_vain=in_vain)
         return over
 
@@ -123,8 +126,18 @@ class Transport(Generic[Tag]):
     def _objection(self, address: str, port: int) -> str:
         return self.policy.objection(address, port)
 
+    def _begin(self, transfer: Transfer) -> None:
+        self._multi.add_handle(transfer.curl)
+
+    def _goes_on(self, _transfer: Transfer, _number: int) -> bool:
+        """Whether what libcurl calls failed was a first step."""
+        return False
+
+    def _reply(self, transfer: Transfer, number: int, text: str) -> Reply:
+        return transfer.reply(number, text, self._clock)
+
     def _end(self, transfer: Transfer, number: int, text: str) -> tuple[Tag, Reply]:
-        finished = (transfer.tag, transfer.reply(number, text, self._clock))
+        finished = (transfer.tag, self._reply(transfer, number, text))
         self._multi.remove_handle(transfer.curl)
         self._busy.remove(transfer)
         self._retries -= transfer.retry
@@ -135,7 +148,9 @@ class Transport(Generic[Tag]):
 
 def _options(connect_ms: int, total_ms: int, ca_file: str) -> list[tuple[int, Any]]:
     return [
-        (pycurl.PROXY, ""),  # a proxy of the environment would be the only address that the check sees
+        # A proxy of the environment would be the only address that the check sees; its exceptions would pass an operator's.
+        (pycurl.PROXY, ""),
+        (pycurl.NOPROXY, ""),
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.FOLLOWLOCATION, 0),

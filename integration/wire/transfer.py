@@ -45,7 +45,8 @@ def seconds_asked(value: str, now: float) -> str | None:
 class Transfer:
     """One easy handle and what it collects; used again and again.
 
-    `objection` is asked for each socket that is about to open: why it must not be, or nothing.
+    `objection` is asked for each socket that is about to open: why it must not be, or nothing. While it is `scouting`,
+    none is opened.
     """
 
     def __init__(self, objection: Callable[[str, int], str], options: Sequence[tuple[int, Any]]) -> None:
@@ -58,7 +59,7 @@ class Transfer:
         self.refused = self.failed = ""
         self.method, self.fresh, self.keep = "POST", False, 0
         self.taken_at: str | None = None
-        self._objection = objection
+        self.objection, self.scouting = objection, False
         self.curl = pycurl.Curl()
         for option, value in options:
             self.curl.setopt(option, value)
@@ -71,9 +72,9 @@ class Transfer:
         family, kind, protocol, where = address
         if family not in (socket.AF_INET, socket.AF_INET6):
             self.refused = "the address is of an unknown kind"
-        elif objection := self._objection(str(where[0]), int(where[1])):
+        elif objection := self.objection(str(where[0]), int(where[1])):
             self.refused = objection
-        else:
+        elif not self.scouting:
             try:
                 opened = socket.socket(family, kind, protocol).detach()
             except OSError as error:
@@ -127,7 +128,9 @@ class Transfer:
             wanted = self.retry_after and not 200 <= status < 300
             wish = seconds_asked(self.retry_after.decode("latin-1"), now()) if wanted else None
             taken = self.taken_at is not None and 300 <= status < 400 and self._leads_to(self.taken_at)
-            return Reply(status, bytes(self.body[: self.keep]), retry_after=wish, duration_ms=took, taken=taken)
+            head = bytes(self.body[: self.keep])
+            self.body.clear()
+            return Reply(status, head, retry_after=wish, duration_ms=took, taken=taken)
         if not self.opened and (self.refused or self.failed):
             error = "failed" if self.failed else "refused"
             return Reply(0, error=error, detail=self.failed or self.refused, duration_ms=took)
