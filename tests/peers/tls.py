@@ -27,6 +27,12 @@ class Authority:
 
     def server(self, *names: str, ends: timedelta = _HOUR, self_signed: bool = False) -> ssl.SSLContext:
         """A server's context, for names and addresses (this machine where none are given), valid until `ends` from now."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pair(*names, ends=ends, self_signed=self_signed))
+        return context
+
+    def pair(self, *names: str, ends: timedelta = _HOUR, self_signed: bool = False) -> Path:
+        """The same as a file with the key and its certificate."""
         key = ec.generate_private_key(ec.SECP256R1())
         signer = key if self_signed else self.key
         issuer = _named("server") if self_signed else self.name
@@ -36,9 +42,7 @@ class Authority:
         both = self.folder / f"server-{certificate.serial_number}.pem"
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         both.write_bytes(private + _pem(certificate))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(both)
-        return context
+        return both
 
     def _certificate(
         self,
