@@ -1,4 +1,5 @@
 # make run: start everything.  make test: install what tests need and run all of them.  make check: style, types, floors.
+# make chaos: the whole crash matrix, which writes docs/crashes.md.  make bench: how fast it is.
 # Works with make 3.81; needs Python 3.11+ (with venv) and git.
 
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -6,7 +7,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check derive bench lock clean python
+.PHONY: run test check derive chaos bench lock clean python
 
 run: $(VENV)/.ready
 	@$(BIN)/gradewire up
@@ -23,6 +24,10 @@ check: $(VENV)/.ready-dev
 
 derive: $(VENV)/.ready-dev
 	$(BIN)/gradewire derive
+
+chaos: $(VENV)/.ready-dev
+	@sh tests/install-services.sh
+	$(BIN)/python -m tests.chaos
 
 bench: $(VENV)/.ready-dev
 	@sh tests/install-services.sh

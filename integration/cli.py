@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from integration import cli_live
+from integration.cli_common import opened as _gradewire
+from integration.cli_common import settings_here as _settings
 from integration.cli_operator import add_commands
-from integration.config import SETTINGS, Settings, load
+from integration.config import SETTINGS, load
 from integration.domain.errors import GradewireError, InvalidInput
 from integration.domain.payload import iso
 
@@ -51,34 +53,14 @@ def _unopened(error: Exception) -> str | None:
     return None
 
 
-@contextmanager
-def _gradewire() -> Iterator[Any]:
-    from integration.service.wiring import build
-
-    gradewire = build(_settings())
-    try:
-        yield gradewire
-    finally:
-        gradewire.close()
-
-
-def _settings() -> Settings:
-    """The environment's settings, with the addresses that a running embedded Gradewire left in the data folder."""
-    from integration import logs
-
-    settings = load()
-    logs.configure(settings, default="error")
-    if settings.sandbox:
-        note = Path(settings["data"]) / "running.json"
-        if note.exists():
-            settings = settings.replace(**json.loads(note.read_text(encoding="utf-8")))
-    return settings
-
-
 @click.group(cls=Named, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gradewire")
 def main() -> None:
     """Gradewire watches the Token Metrics API and tells people when something they care about changes."""
+
+
+for command in (cli_live.fire,):
+    main.add_command(command)
 
 
 @main.command()
@@ -203,6 +185,20 @@ def revoke_key(key: str) -> None:
 
     with _gradewire() as gradewire:
         console.print(f"Revoked {', '.join(revoke(gradewire, key))}.")
+
+
+@main.group()
+def secrets() -> None:
+    """The keys that secrets are encrypted with."""
+
+
+@secrets.command("rotate")
+def rotate_secrets() -> None:
+    """Encrypt every secret anew with a new key, and say which old key can be removed."""
+    from integration import cli_secrets
+
+    with _gradewire() as gradewire:
+        cli_secrets.rotate_keys(gradewire, console)
 
 
 # -- looking and asking ----------------------------------------------------------------------------------------------
@@ -345,8 +341,7 @@ def doctor() -> None:
 @main.command("settings")
 def show_settings() -> None:
     """List every setting with its default."""
-    rows = [{"variable": s.variable, "default": s.default, "help": s.help} for s in SETTINGS]
-    _table(["variable", "default", "help"], rows)
+    _table(["variable", "default", "help"], [{"variable": s.variable, "default": s.default, "help": s.help} for s in SETTINGS])
 
 
 def _pairs(given: Sequence[str], option: str) -> dict[str, str]:

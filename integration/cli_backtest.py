@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from integration.service.backtest import Question, backtest
-from integration.service.filling import left
 from integration.service.lacking import Lack
+from integration.service.needing import left
 from integration.service.wiring import Gradewire
 from integration.service.wishing import check_affordable, fetch
 
@@ -30,7 +30,7 @@ def try_out(gradewire: Gradewire, question: Question, console: Console, *, fetch
     if fetching and wanted and _agreed(gradewire, wanted, yes=yes):
         for lack in wanted:
             took = fetch(gradewire, lack)
-            click.echo(f"{lack.source.label}: fetched with {took:,} calls.", err=True)
+            click.echo(f"{lack.source.label}: fetched with {_some(took, 'call')}.", err=True)
         with _bar("Looking back") as progress:
             told, _ = backtest(gradewire, question, progress)
     if as_json:
@@ -64,7 +64,8 @@ def _bar(text: str) -> Iterator[Any]:
 
 def _show(console: Console, told: Mapping[str, Any]) -> None:
     console.print(
-        f"[bold]{told['label']}[/], {told['from']} to {told['to']}: {told['count']:,} events of {told['subjects']:,} subjects, "
+        f"[bold]{told['label']}[/], {told['from']} to {told['to']}: {_some(told['count'], 'event')} of "
+        f"{_some(told['subjects'], 'subject')}, "
         f"{told['watched']:,} watched",
         highlight=False,
     )
@@ -109,13 +110,17 @@ def _returns(console: Console, returns: Mapping[str, Any]) -> None:
 def _words(console: Console, told: Mapping[str, Any]) -> None:
     gaps, flaps, missing = told["gaps"], told["flaps"], told["missing"]
     if flaps is not None:
-        console.print(f"Flaps: {flaps['count']:,} events were turned round within {flaps['within_days']} days.")
+        console.print(f"Flaps: {_some(flaps['count'], 'event')} turned round within {_some(flaps['within_days'], 'day')}.")
     if gaps["count"]:
-        console.print(f"Gaps: {gaps['count']:,}, of {gaps['subjects']:,} subjects, {gaps['days']:,} days in all.")
+        console.print(f"Gaps: {gaps['count']:,}, of {_some(gaps['subjects'], 'subject')}, {_some(gaps['days'], 'day')} in all.")
     for part in missing["parts"] if missing else ():
-        of = "" if part["subjects"] is None else f" of {part['subjects']:,} subjects"
-        how = part["why_not"] or f"fetching them takes up to {part['calls']:,} calls (--fetch)"
-        console.print(f"Missing: {part['days']:,} days{of} of {part['label']}, {part['from']} to {part['to']}: {how}")
+        of = "" if part["subjects"] is None else f" of {_some(part['subjects'], 'subject')}"
+        how = part["why_not"] or f"fetching them takes up to {_some(part['calls'], 'call')} (--fetch)"
+        console.print(f"Missing: {_some(part['days'], 'day')}{of} of {part['label']}, {part['from']} to {part['to']}: {how}")
+
+
+def _some(count: float, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _plain(value: float) -> str:

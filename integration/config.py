@@ -7,10 +7,12 @@ GRADEWIRE_<NAME>_FILE names. A few have names of their own that people expect (`
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from integration.domain.errors import Misconfigured
 
@@ -62,6 +64,12 @@ def _share(text: str) -> int:
     return int(text)
 
 
+def _places(text: str) -> int:
+    if not 0 <= int(text) <= 1_000:
+        raise ValueError("use 0 to 1000")
+    return int(text)
+
+
 def _security(text: str) -> str:
     if text not in ("starttls", "tls", "none"):
         raise ValueError("use starttls, tls or none")
@@ -101,6 +109,21 @@ def _days(least: int) -> Callable[[str], int]:
         return int(text)
 
     return days
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    ports = tuple(sorted({int(part) for part in text.split(",")})) if re.fullmatch(r"[\d, ]+", text) else ()
+    if not ports or not 0 < ports[0] <= ports[-1] < 65_536:
+        raise ValueError("use ports, comma separated: 80,8443")
+    return ports
+
+
+def _proxy(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https", "socks5h") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError("use http://host:port, https://host:port or socks5h://host:port")
+    parts.port  # noqa: B018 (it raises ValueError for a port that is none)
+    return text
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -148,9 +171,16 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("host", str, "127.0.0.1", "Address to listen on"),
     Setting("port", int, 8377, "Port to listen on", "PORT"),
+    Setting("streams", _places, 4, "Event streams that may be open at once in one web process; each takes one of its threads"),
     Setting("public_url", str, "", "Address under which others reach this Gradewire, for links"),
     Setting(
         "allow_private", _flag, False, "Let deliveries reach private and loopback addresses (and plain http); only for trying out"
+    ),
+    Setting(
+        "destination_rate",
+        float,
+        0.0,
+        "Requests a second to a destination that has no limit of its own; 0 means 10, or 1000 where the market is sped up",
     ),
     Setting(
         "metrics_token",
@@ -167,6 +197,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("keep_payloads", _days(30), 400, "Days that events are kept whole and in feeds; what says which they were stays"),
     Setting("keep_inbox", _days(1), 30, "Days that the inboxes for trying out keep mails and webhooks"),
     Setting("keep_notes", _days(30), 90, "Days that upstream calls, notices, spoilt answers and finished jobs are kept"),
+    Setting("allow_ports", _ports, (), "Ports that deliveries may call beside 443, comma separated; 80 also allows plain http"),
+    Setting(
+        "egress_proxy",
+        _proxy,
+        "",
+        "Proxy that deliveries leave through: http://, https:// or socks5h://host:port; it must itself refuse private addresses",
+        "",
+        True,
+    ),
     Setting("smtp_host", str, "", "Mail server for outgoing e-mail"),
     Setting("smtp_port", int, 587, "Its port"),
     Setting("smtp_user", str, "", "User name at the mail server"),

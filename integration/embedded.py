@@ -191,19 +191,22 @@ def _page(gradewire: Gradewire, listener: socket.socket) -> Iterator[None]:
     from waitress.server import create_server
 
     from integration.web import create_app
+    from integration.web.streams import stop_streams
 
     app = create_app(gradewire, open_page=gradewire.settings["host"] in LOOPBACK)
     # A proxy's headers are kept: the page sees by them that a request is not from this machine. Nothing trusts them.
     sockets: dict[int, Any] = {}
     server = create_server(
-        app, map=sockets, sockets=[listener], threads=8, ident="gradewire", clear_untrusted_proxy_headers=False
-    )
+        app, map=sockets, sockets=[listener], threads=8, ident="gradewire", clear_untrusted_proxy_headers=False,
+        channel_request_lookahead=1,  # so that an event stream learns that its reader has gone
+    )  # fmt: skip
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits for its turn
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:
         yield
     finally:
+        stop_streams(app)
         # Whoever answers right now wakes the loop when done, so the loop outlives them. Its sockets are its own: closing
         # them anywhere else races with its select().
         server.task_dispatcher.shutdown(timeout=STOP_S)
@@ -266,7 +269,7 @@ def _work(gradewire: Gradewire) -> None:
 
     configure(app, gradewire.settings.replace(broker_url="", redis_url=""))
     use(gradewire)
-    beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
+    beat = EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler)
     beat.daemon = True
     observe.delay()
     sweep.delay()

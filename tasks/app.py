@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery, signals
+from kombu.transport import redis
 
 from integration import logs
 from integration.config import Settings, load
@@ -14,6 +15,7 @@ from integration.domain.retry import DAY, MINUTE
 #: Deliveries and polls go by queues of their own, so that a poll that waits for its next call holds up no delivery where
 #: each has its own workers. A worker that is not told which serves both.
 DELIVERING, POLLING = "gradewire", "poll"
+APART = ("tasks.observe", "tasks.fetch", "tasks.prune", "tasks.tidy", "tasks.errands", "tasks.replay")
 #: How often the sweep looks for deliveries that no wake-up told of, in seconds.
 SWEEP_S = 1.0
 #: How often polls that are due are looked for: in market time (ms), and within these seconds.
@@ -21,6 +23,10 @@ LOOK_MS = 10 * MINUTE
 LOOK_S = (0.5, 5.0)
 #: How often it is looked for past that is needed or wished for, in seconds.
 FETCH_S = 2.0
+#: How often it is looked for mails to owners and farewells that are due.
+ERRANDS_S = 5.0
+#: How often it is gone on with what is to be sent again, in seconds.
+REPLAY_S = 1.0
 #: How often old readings are looked for, in market time (ms) and so many seconds apart at least and at most: beat counts from
 #: its own start, and may be started anew each day.
 PRUNE_MS, PRUNE_S = DAY, (60.0, 6 * 3600.0)
@@ -37,7 +43,9 @@ def schedule(settings: Settings) -> dict[str, Any]:
     entries["tidy"] = {"task": "tasks.tidy", "schedule": TIDY_S, "options": {"expires": TIDY_S}}
     wait = min(max(clock.wall_length(LOOK_MS) / 1000, LOOK_S[0]), LOOK_S[1])
     entries["observe"] = {"task": "tasks.observe", "schedule": wait, "options": {"expires": max(wait, 1.0)}}
+    entries["errands"] = {"task": "tasks.errands", "schedule": ERRANDS_S, "options": {"expires": ERRANDS_S}}
     entries["fetch"] = {"task": "tasks.fetch", "schedule": FETCH_S, "options": {"expires": FETCH_S}}
+    entries["replay"] = {"task": "tasks.replay", "schedule": REPLAY_S, "options": {"expires": REPLAY_S}}
     return entries
 
 
@@ -48,13 +56,14 @@ def transport_options(url: str) -> dict[str, Any]:
         return {"polling_interval": 0.01}
     if url.startswith("redis"):
         waits = {"socket_connect_timeout": 5, "socket_timeout": 30, "socket_keepalive": True, "health_check_interval": 25}
-        return {"max_connections": 300, "visibility_timeout": 3_600, "retry_on_timeout": True, **waits}
+        return {"max_connections": 300, "visibility_timeout": 3_600, "retry_on_timeout": True, "ack_emulation": False, **waits}
     return {"confirm_publish": True}
 
 
 def configure(app: Celery, settings: Settings) -> Celery:
     """Broker and schedule from the settings: Redis or RabbitMQ where it is set, else messages stay in this process."""
     url = settings.broker or "memory://localhost//"
+    redis.Channel.do_restore = False
     app.conf.update(
         broker_url=url,
         broker_transport_options=transport_options(url),
@@ -65,11 +74,12 @@ def configure(app: Celery, settings: Settings) -> Celery:
         task_default_queue=DELIVERING,
         task_default_delivery_mode="transient",  # what a broker forgets, the sweep finds
         task_queues={DELIVERING: {}, POLLING: {}},
-        task_routes={name: {"queue": POLLING} for name in ("tasks.observe", "tasks.fetch", "tasks.prune", "tasks.tidy")},
+        task_routes={name: {"queue": POLLING} for name in APART},
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         beat_schedule=schedule(settings),
+        beat_scheduler="tasks.steady:SteadyScheduler",
         timezone="UTC",
     )
     return app

@@ -6,7 +6,9 @@ import time
 from typing import Any
 
 import structlog
-from celery.beat import ScheduleEntry, Scheduler
+from celery.beat import ScheduleEntry
+
+from tasks.steady import SteadyScheduler
 
 log = structlog.get_logger()
 
@@ -17,7 +19,7 @@ MOST = 500
 TELL_S = 60.0
 
 
-class Beat(Scheduler):
+class Beat(SteadyScheduler):
     """Celery's scheduler, which adds nothing to a queue that nobody empties."""
 
     _told = -TELL_S

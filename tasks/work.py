@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from integration.config import load
 from integration.domain.errors import GradewireError
-from integration.service import deliver, keeping, retention, scheduling, wishing
+from integration.service import deliver, errands, keeping, replaying, retention, scheduling, wishing
 from integration.service.wiring import Gradewire, build
 from tasks.app import app
 
@@ -84,6 +84,18 @@ def sweep() -> None:
     here = gradewire()
     here.beat("worker")
     deliver.drain_all(here)
+
+
+@app.task(name="tasks.errands", throws=WORLD)
+def run_errands() -> None:
+    """Write to owners, and take leave of hooks that ended."""
+    errands.run(gradewire())
+
+
+@app.task(name="tasks.replay", throws=WORLD)
+def replay() -> None:
+    """Go on with what is to be sent again."""
+    replaying.work_off(gradewire())
 
 
 @app.task(name="tasks.prune", throws=WORLD)

@@ -197,7 +197,7 @@ def town(
             "allow_private": True,
             **settings,
         }
-        gradewire = made(load({}).replace(**chosen), wall)
+        gradewire = made(load({}).replace(destination_rate=1_000.0, **chosen), wall)
         try:
             yield Town(gradewire, wall, running=running)
         finally:

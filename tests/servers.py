@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,35 +54,54 @@ def _directory(owner: str | None) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-@contextmanager
-def _running(
-    command: Sequence[str],
-    log: Path,
-    ready: Callable[[], bool],
-    *,
-    stop: int,
-    user: str | None,
-    env: dict[str, str] | None = None,
-    seconds: float = TEN_SECONDS,
-) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, cwd=log.parent, env={**os.environ, **(env or {})}, **_as(user)
-        )
-    try:
-        until = time.monotonic() + seconds
-        while not ready():
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"{command[0]} did not start:\n{log.read_text()[-2000:]}")
+@dataclass
+class Server:
+    """A program that serves until it is stopped; restarted, it keeps its address and what is on its disk."""
+
+    command: Sequence[str]
+    log: Path
+    ready: Callable[[], bool]
+    stop_signal: int
+    user: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    seconds: float = TEN_SECONDS
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        with self.log.open("ab") as output:
+            given = {"cwd": self.log.parent, "env": {**os.environ, **self.env}, **_as(self.user)}
+            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, **given)
+        until = time.monotonic() + self.seconds
+        while not self.ready():
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{self.command[0]} did not start:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.02)
-        yield
-    finally:
-        process.send_signal(stop)
+
+    def stop(self, by: int | None = None) -> None:
+        """End it, by its own signal or another."""
+        assert self.process
+        self.process.send_signal(by or self.stop_signal)
         try:
-            process.wait(TEN_SECONDS)
+            self.process.wait(TEN_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self.process.kill()
+            self.process.wait()
+
+    def restart(self, by: int | None = None) -> None:
+        """End it and start it again, at the same address."""
+        self.stop(by)
+        self.start()
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[Server]:
+    try:
+        server.start()
+        yield server
+    finally:
+        if server.process:
+            server.stop()
 
 
 def _as(user: str | None) -> dict[str, Any]:
@@ -103,6 +122,13 @@ def _unprivileged() -> str | None:
 @contextmanager
 def postgresql(*, durable: bool = False) -> Iterator[str]:
     """A fresh cluster; yields the URL of its database `postgres`. Not durable: faster, for tests only."""
+    with postgresql_server(durable=durable) as (url, _):
+        yield url
+
+
+@contextmanager
+def postgresql_server(*, durable: bool = False) -> Iterator[tuple[str, Server]]:
+    """The same with the server, to be restarted. SIGQUIT ends it as a crash would: it recovers from its log."""
     user, initdb, server = _unprivileged(), program("initdb"), program("postgres")
     with _directory(user) as path:
         data, port = path / "data", free_port()
@@ -116,8 +142,8 @@ def postgresql(*, durable: bool = False) -> Iterator[str]:
         options = [part for setting in settings for part in ("-c", setting)]
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         ready = lambda: _answers_postgresql(url)  # noqa: E731
-        with _running([server, "-D", str(data), *options], path / "log", ready, stop=signal.SIGINT, user=user):
-            yield url
+        with _running(Server([server, "-D", str(data), *options], path / "log", ready, signal.SIGINT, user)) as running:
+            yield url, running
 
 
 def _answers_postgresql(url: str) -> bool:
@@ -134,12 +160,19 @@ def _answers_postgresql(url: str) -> bool:
 @contextmanager
 def redis_server(port: int | None = None) -> Iterator[str]:
     """Redis without persistence; yields the URL of its database 0."""
+    with forgetful_redis(port) as (url, _):
+        yield url
+
+
+@contextmanager
+def forgetful_redis(port: int | None = None) -> Iterator[tuple[str, Server]]:
+    """The same with the server: restarted, it has lost every key."""
     server, port = program("redis-server"), port or free_port()
     with _directory(None) as path:
         command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(path)]
         ready = lambda: _answers_redis(port)  # noqa: E731
-        with _running(command, path / "log", ready, stop=signal.SIGTERM, user=None):
-            yield f"redis://127.0.0.1:{port}/0"
+        with _running(Server(command, path / "log", ready, signal.SIGTERM)) as running:
+            yield f"redis://127.0.0.1:{port}/0", running
 
 
 def _answers_redis(port: int) -> bool:
@@ -168,8 +201,8 @@ def rabbitmq() -> Iterator[str]:
         environment |= {"ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": str(names_port), "HOME": str(path)}
         finding = [names, "-port", str(names_port), "-address", "127.0.0.1", "-relaxed_command_check"]
         with (
-            _running(finding, path / "names", lambda: _listens(names_port), stop=signal.SIGTERM, user=None),
-            _running([server], path / "out", lambda: _greets(port), stop=signal.SIGTERM, user=None, env=environment, seconds=60),
+            _running(Server(finding, path / "names", lambda: listens(names_port), signal.SIGTERM)),
+            _running(Server([server], path / "out", lambda: _greets(port), signal.SIGTERM, env=environment, seconds=60)),
         ):
             yield f"amqp://guest:guest@127.0.0.1:{port}//"
 
@@ -234,10 +267,11 @@ def nginx_sink(*, status: int = 204) -> Iterator[Sink]:
         user = "user root;" if os.geteuid() == 0 else ""
         (path / "nginx.conf").write_text(_NGINX.format(path=path, port=port, status=status, user=user))
         command = [server, "-p", str(path), "-e", str(path / "error.log"), "-c", str(path / "nginx.conf")]
-        with _running(command, path / "log", lambda: _listens(port), stop=signal.SIGTERM, user=None):
+        with _running(Server(command, path / "log", lambda: listens(port), signal.SIGTERM)):
             yield Sink(port)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether anyone listens at a port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -67,6 +67,14 @@ def test_as_json_it_is_one_object_and_nothing_else(ready: CliRunner) -> None:
     assert {event["trigger"] for event in events} == {"grade_changed"}
 
 
+def test_one_is_not_many(ready: CliRunner) -> None:
+    one = ("backtest", "grade_changed", *POINTS, "--scope", "tokens=BTC", "--to", "2023-11-02", "--from", "2023-11-02")
+    shown = " ".join(invoke(ready, *one).output.split())
+    assert "0 events of 0 subjects, 1 watched" in shown
+    assert "Missing: 1 day of 1 subject of Trader grades" in shown
+    assert "takes up to 1 call (" in shown
+
+
 def test_a_period_is_taken(ready: CliRunner) -> None:
     found = told(ready, "--from", "2023-11-01", "--to", "2023-11-30", "--fetch", "--yes")
     assert (found["from"], found["to"]) == ("2023-11-01", "2023-11-30")

@@ -32,11 +32,29 @@ def test_a_missing_secret_file_is_named() -> None:
         ("GRADEWIRE_PLAN", "gold", "free, advanced, premium, vip"),
         ("TOKENMETRICS_VERSION", "v1", "v2 or v3"),
         ("GRADEWIRE_ALLOW_PRIVATE", "maybe", "1 or 0"),
+        ("GRADEWIRE_ALLOW_PORTS", "all", "comma separated"),
+        ("GRADEWIRE_ALLOW_PORTS", "80,70000", "comma separated"),
+        ("GRADEWIRE_ALLOW_PORTS", "0", "comma separated"),
+        ("GRADEWIRE_EGRESS_PROXY", "proxy.internal:3128", "socks5h://host:port"),
+        ("GRADEWIRE_EGRESS_PROXY", "socks5://proxy.internal:1080", "socks5h://host:port"),
+        ("GRADEWIRE_EGRESS_PROXY", "http://proxy.internal:x", "GRADEWIRE_EGRESS_PROXY"),
     ],
 )
 def test_a_wrong_value_is_answered_with_the_variable_and_the_remedy(variable: str, value: str, told: str) -> None:
     with pytest.raises(Misconfigured, match=told):
         load({variable: value})
+
+
+def test_ports_are_a_list() -> None:
+    assert load({})["allow_ports"] == ()
+    assert load({"GRADEWIRE_ALLOW_PORTS": "8443, 80,80"})["allow_ports"] == (80, 8443)
+
+
+def test_a_proxy_with_a_password_is_not_repeated() -> None:
+    assert load({"GRADEWIRE_EGRESS_PROXY": "http://a:b@proxy:3128"})["egress_proxy"] == "http://a:b@proxy:3128"
+    with pytest.raises(Misconfigured) as raised:
+        load({"GRADEWIRE_EGRESS_PROXY": "ftp://a:hunter2@proxy"})
+    assert "hunter2" not in raised.value.message
 
 
 def test_a_wrong_secret_is_not_repeated() -> None:

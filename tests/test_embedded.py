@@ -144,6 +144,21 @@ def test_it_stops_cleanly(running: Running, with_signal: signal.Signals) -> None
     assert not (running.data / "running.json").exists()
 
 
+def test_it_stops_cleanly_and_at_once_while_events_are_streamed(running: Running) -> None:
+    headers = {"X-Api-Key": running.key}
+    with requests.get(f"{running.url}/v1/events/stream", {"all": "true"}, headers=headers, stream=True, timeout=60) as answer:
+        lines = answer.iter_lines(chunk_size=1)
+        while not next(lines).startswith(b"data: "):
+            pass
+        began = time.monotonic()
+        assert stop(running, signal.SIGTERM) == 0
+        assert time.monotonic() - began < 8
+        rest = running.process.stdout.read() if running.process.stdout else ""
+        assert "Traceback" not in (rest or ""), rest
+        for _ in lines:
+            pass  # it ended as an answer ends
+
+
 def test_it_stops_cleanly_while_it_answers(running: Running) -> None:
     eventually(lambda: running.get("/v1/me").ok)
     answered, refused = threading.Semaphore(0), threading.Event()

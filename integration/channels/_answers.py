@@ -20,6 +20,7 @@ _UNANSWERED = {
     "reset": "The connection broke before an answer came.",
     "protocol": "The answer was not understood.",
     "token": "No access token could be had.",
+    "proxy": "The proxy on the way out did not let it through.",
 }
 
 
@@ -45,7 +46,9 @@ def named(status: int) -> str:
 def unanswered(reply: Reply) -> Verdict:
     """For a reply without status: try again, unless the address check refused the receiver."""
     if reply.error == "refused":
-        return Dead("The address is private: only public addresses are reached. Enter a public one.", "destination")
+        return Dead(
+            f"Not called: {reply.detail or 'the address is not public'}. Enter a public address on port 443.", "destination"
+        )
     return Retry(reason=" ".join(filter(None, (_UNANSWERED.get(reply.error or "", "Sending failed."), reply.detail))))
 
 

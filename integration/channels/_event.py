@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -63,6 +63,21 @@ def title(event: Event) -> str:
     label, name = clean(event["label"]).removeprefix("New "), cut(clean(event["subject_name"]), 80)
     symbol = cut(clean(event["subject_symbol"]), 20)
     return f"{label}: {name} ({symbol})" if symbol else f"{label}: {name}"
+
+
+def lines(digest: Event, room: int, escape: Callable[[str], str] = str) -> list[str]:
+    """A digest's events, a summary each, as many as fit into so many characters; a last line counts the others."""
+    shown: list[str] = []
+    events = digest["events"]
+    for place, event in enumerate(events):
+        marks = "".join(f" ({note})" for note in notes(event))
+        line = escape(f"• {cut(clean(event['summary']), 300)}{marks}")
+        rest = f"… and {len(events) - place} more"
+        if len(line) + 1 > room - (len(rest) + 1 if place + 1 < len(events) else 0):
+            return [*shown, rest]
+        shown.append(line)
+        room -= len(line) + 1
+    return shown
 
 
 def notes(event: Event) -> list[str]:

@@ -17,7 +17,9 @@ border-radius:8px;font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sa
 This is {{ notes | join(", ") }}.</td></tr>
 {% endif %}<tr><td style="padding:24px 24px 4px;font-size:13px;color:#6b7280">{{ title }}</td></tr>
 <tr><td style="padding:0 24px 16px;font-size:20px;line-height:28px;font-weight:600">{{ summary }}</td></tr>
-{% macro rows(heading, lines) %}{% if lines %}<tr><td style="padding:0 24px 16px">
+{% if events %}<tr><td style="padding:0 24px 16px;font-size:14px;line-height:22px">{% for line in events %}{{ line }}<br>
+{% endfor %}</td></tr>
+{% endif %}{% macro rows(heading, lines) %}{% if lines %}<tr><td style="padding:0 24px 16px">
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="font-size:14px;border-top:1px solid #e5e7eb">
 <tr><td colspan="2" style="padding:12px 0 4px;font-size:12px;color:#6b7280">{{ heading }}</td></tr>
 {% for label, value in lines %}<tr><td style="padding:4px 12px 4px 0;color:#6b7280">{{ label }}</td>\
@@ -39,7 +41,8 @@ _TEXT = """\
 
 {% endif %}{{ summary }}
 
-{% for label, value in facts %}{{ label }}: {{ value }}
+{% for line in events %}{{ line }}
+{% endfor %}{% for label, value in facts %}{{ label }}: {{ value }}
 {% endfor %}{% if snapshot %}
 Where it stands
 {% for label, value in snapshot %}{{ label }}: {{ value }}

@@ -7,40 +7,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema
 
 from integration.channels._answers import unanswered
-from integration.channels._event import clean, cut, facts, moment, notes, snapshot, title
+from integration.channels._event import Event, clean, cut, facts, lines, moment, notes, snapshot, title
 from integration.channels._mail import HTML, TEXT
-from integration.channels._settings import stripped
+from integration.channels._settings import mail_address
 from integration.domain.catalogue import Channel
+from integration.domain.digest import is_digest
 from integration.domain.message import Dead, Delivered, Limits, Mail, Message, Reply, Retry, Verdict
 from integration.domain.payload import described
+from integration.domain.retry import HOUR
 
-LIMITS = Limits(characters=2000, extra={"subject": 150})
+LIMITS = Limits(characters=2000, extra={"subject": 150, "digest": 10_000})
 #: The server does not accept this sender or its password: no other mail will do better.
 _OPERATOR = (530, 534, 535, 538)
-
-
-def _ascii(address: str) -> None:
-    if not address.isascii():
-        raise ValidationError("Only addresses in ASCII can be mailed; write the domain as xn--….")
 
 
 class EmailConfig(Schema):
     """Whom to write to."""
 
-    to = fields.Email(
-        required=True,
-        pre_load=stripped,
-        validate=[
-            _ascii,
-            validate.Length(max=254, error="An e-mail address has at most 254 characters."),
-            validate.Regexp(r"[^\s,;<>\"]+\Z", error="Enter one address, like you@example.com."),
-        ],
-        metadata=described("To", "The e-mail address that is written to"),
-        error_messages={"invalid": "This is not an e-mail address. Enter one like you@example.com."},
-    )
+    to = mail_address(required=True, metadata=described("To", "The e-mail address that is written to"))
 
 
 def _unsubscribing(message: Message) -> list[tuple[str, str]]:
@@ -54,22 +41,36 @@ def _unsubscribing(message: Message) -> list[tuple[str, str]]:
     ]
 
 
+def _of_event(event: Event) -> dict[str, Any]:
+    return {
+        "title": title(event),
+        "facts": facts(event),
+        "snapshot": [(label, f"{value} ({date})") for label, value, date in snapshot(event)],
+        "events": [],
+        "as_of": moment(event["as_of"]),
+    }
+
+
+def _of_digest(digest: Event) -> dict[str, Any]:
+    times = sorted(event["as_of"] for event in digest["events"])
+    between = list(dict.fromkeys((moment(times[0]), moment(times[-1]))))
+    shown = lines(digest, LIMITS.extra["digest"])
+    return {"title": "Digest", "facts": [], "snapshot": [], "events": shown, "as_of": " to ".join(between)}
+
+
 def render(messages: Sequence[Message], config: Mapping[str, Any]) -> Mail:
     """The mail; the sender adds From and Date."""
     message = messages[0]
-    event = message.event
-    summary = cut(clean(event["summary"]), LIMITS.characters or 0)
-    subject = "".join(f"[{note}] " for note in notes(event)) + summary
+    told = message.event
+    summary = cut(clean(told["summary"]), LIMITS.characters or 0)
+    subject = "".join(f"[{note}] " for note in notes(told)) + summary
     values = {
-        "title": title(event),
         "summary": summary,
-        "notes": notes(event),
-        "facts": facts(event),
-        "snapshot": [(label, f"{value} ({date})") for label, value, date in snapshot(event)],
-        "as_of": moment(event["as_of"]),
+        "notes": notes(told),
         "id": message.id,
         "url": message.url,
         "unsubscribe": message.unsubscribe_url,
+        **(_of_digest(told) if is_digest(told) else _of_event(told)),
     }
     return Mail(
         to=config["to"],
@@ -109,4 +110,6 @@ CHANNEL = Channel(
     verdict=verdict,
     hint=hint,
     limits=LIMITS,
+    manners=("grouped", "each"),
+    stale_after=6 * HOUR,
 )

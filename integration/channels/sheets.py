@@ -61,7 +61,7 @@ def _service_account(text: str) -> None:
             raise ValidationError(f"The key has no {name}. {_KEY_REMEDY}")
     if "BEGIN PRIVATE KEY" not in key["private_key"]:
         raise ValidationError(f"The private_key is not a PEM key. {_KEY_REMEDY}")
-    # google-auth posts to token_uri without the address check: so only Google's own is taken.
+    # Whoever answers there is given a signed assertion: so only Google's own is taken.
     if key.get("token_uri", TOKEN_URL) != TOKEN_URL and not private_allowed():
         raise ValidationError(f"The token_uri must be {TOKEN_URL}.")
 

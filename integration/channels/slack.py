@@ -23,11 +23,13 @@ from slack_sdk.models.blocks import (
 )
 
 from integration.channels._answers import JSON, http_verdict
-from integration.channels._event import Event, clean, cut, facts, moment, notes, title
+from integration.channels._event import Event, clean, cut, facts, lines, moment, notes, title
 from integration.channels._settings import shown_url, stripped, vendor_url
 from integration.domain.catalogue import Channel
+from integration.domain.digest import is_digest
 from integration.domain.message import Dead, HttpRequest, Limits, Message, Reply, Verdict
 from integration.domain.payload import described
+from integration.domain.retry import HOUR
 
 LIMITS = Limits(
     characters=3000,
@@ -106,15 +108,33 @@ def _plain(event: Event, url: str | None, escape: Callable[[str], str]) -> str:
     return fitted(clean(event["summary"]), LIMITS.extra["text"] - len(tail), escape) + tail
 
 
+def _digest_blocks(message: Message) -> list[Block]:
+    digest = message.event
+    room = LIMITS.characters or 0
+    link = [f"<{escaped(message.url)}|See all of it in Gradewire>"] if message.url else []
+    line = "  ·  ".join([*link, escaped(message.id)])
+    return [
+        HeaderBlock(text=PlainTextObject(text=fitted(clean(digest["summary"]), LIMITS.extra["header"]), emoji=False)),
+        SectionBlock(text=PlainTextObject(text="\n".join(lines(digest, room, escaped)), emoji=False)),
+        ContextBlock(elements=[MarkdownTextObject(text=line, verbatim=True)]),
+    ]
+
+
+def _plain_digest(digest: Event, url: str | None, escape: Callable[[str], str]) -> str:
+    head, tail = fitted(clean(digest["summary"]), 300, escape), f"\n{url}" if url else ""
+    return "\n".join([head, *lines(digest, LIMITS.extra["text"] - len(head) - len(tail) - 1, escape)]) + tail
+
+
 def render(messages: Sequence[Message], config: Mapping[str, Any]) -> HttpRequest:
     """A message in Block Kit, or in plain text for Discord."""
     message = messages[0]
+    plain, blocks = (_plain_digest, _digest_blocks) if is_digest(message.event) else (_plain, _blocks)
     if "/api/webhooks/" in urlsplit(config["url"]).path:
-        payload: dict[str, Any] = {"text": _plain(message.event, message.url, _discord_escaped)}
+        payload: dict[str, Any] = {"text": plain(message.event, message.url, _discord_escaped)}
     else:
         payload = {
-            "text": _plain(message.event, message.url, escaped),
-            "blocks": [block.to_dict() for block in _blocks(message)],
+            "text": plain(message.event, message.url, escaped),
+            "blocks": [block.to_dict() for block in blocks(message)],
             "mrkdwn": False,
             "unfurl_links": False,
             "unfurl_media": False,
@@ -158,4 +178,6 @@ CHANNEL = Channel(
     verdict=verdict,
     hint=hint,
     limits=LIMITS,
+    manners=("grouped", "each"),
+    stale_after=6 * HOUR,
 )

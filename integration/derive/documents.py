@@ -124,7 +124,7 @@ def _every(cadence: int) -> str:
 
 def _settings() -> str:
     rows = [
-        (f"`{s.variable}`", "" if s.secret and not s.default else f"`{s.default}`" if s.default != "" else "", s.help)
+        (f"`{s.variable}`", "" if s.secret and not s.default else f"`{s.default}`" if s.default not in ("", ()) else "", s.help)
         for s in SETTINGS
     ]
     text = "Every setting is an environment variable. A secret may come from a file instead: add `_FILE` to its name.\n"

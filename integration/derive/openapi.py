@@ -87,7 +87,7 @@ def finish(
         for operation in operations.values():
             wanted = {"400", "401", "422", "429"} | ({"404"} if "{" in path else set())
             if "requestBody" in operation:
-                operation["requestBody"]["required"] = True
+                operation["requestBody"]["required"] = not _all_have_defaults(spec, operation["requestBody"])
                 wanted |= {"413", "415"}
             wanted |= {status for status in operation["responses"] if status in answers}
             operation["responses"] |= {s: {"$ref": f"#/components/responses/Error{s}"} for s in sorted(wanted)}
@@ -96,6 +96,12 @@ def finish(
         schemas[schema]["properties"][field]["enum"] = list(triggers)
     schemas["DestinationIn"]["properties"]["channel"]["enum"] = list(channels)
     return spec
+
+
+def _all_have_defaults(spec: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether a body may be left out, as nothing in it must be said."""
+    name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    return all(field.get("default") is not None for field in spec["components"]["schemas"][name]["properties"].values())
 
 
 def _response(text: str, error: Mapping[str, Any], status: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final, Literal, TypeVar
@@ -100,6 +100,8 @@ class Derivation:
 
 #: The subject of what is about no token or index.
 MARKET: Final = "market"
+#: What tokens are compared with.
+BITCOIN: Final = "token:3375"
 
 
 def split_source(name: str) -> tuple[str, str | None]:
@@ -224,7 +226,9 @@ class Trigger:
     -1 where that is not known; there is none, or it answers None, for what only happens. `watch(options)` says what must
     happen to one of the clock's metrics before a rule can fire, so that a whole poll can be screened at once; none for
     what cannot be said so. `tell(log, options)` stands in for `scan` where events follow from the order in which readings
-    became known: see `told_by`.
+    became known: see `told_by`. `against(options)` is the subject that others are compared with, about which itself nothing
+    can fire. `inside(options)` are the rules that options hold, each by its place in them; `held_from` is
+    the semantics that a trigger had when rules could first hold it: see `semantics_of`.
     """
 
     key: str
@@ -245,6 +249,25 @@ class Trigger:
     holds: Callable[[History, Options], States | None] | None = None
     watch: Callable[[Options], tuple[Condition, ...]] | None = None
     tell: Callable[[Log, Options], list[Told]] | None = None
+    against: Callable[[Options], str | None] = lambda _: None
+    inside: Callable[[Options], Mapping[str, tuple[Trigger, Options]]] = lambda _: {}
+    held_from: int = 1
+
+
+def rules_in(trigger: Trigger, options: Options, inside: str = "") -> Iterator[tuple[str, Trigger, Options]]:
+    """A rule, after all that its options hold, at any depth; each with what its options' names begin with in an error."""
+    for place, (other, asked) in trigger.inside(options).items():
+        yield from rules_in(other, asked, f"{inside}{place}.options.")
+    yield inside, trigger, options
+
+
+def semantics_of(trigger: Trigger, options: Options) -> int:
+    """The semantics of a rule: its trigger's, and one more for each time that those of a rule inside it were raised.
+
+    Semantics only ever rise, so that a rule's never come back to what they were, whichever of them is raised.
+    """
+    inside = trigger.inside(options).values()
+    return trigger.semantics + sum(semantics_of(other, asked) - other.held_from for other, asked in inside)
 
 
 def told_by(trigger: Trigger, options: Options, log: Log, stretches: Iterable[Epoch] | None = None) -> list[Told]:
@@ -266,8 +289,11 @@ class Channel:
 
     `render(messages, config)` makes one request of 1 to `limits.batch` messages; `verdict(reply)` says what an answer
     means. `hint(config)` is what may be shown of a destination.
+    `manners` are the ways that a subscription can be told in, the usual one first: "each" event by itself, or "grouped" into
+    digests where there are many. A notice that is older than `stale_after` (ms) goes as a digest that says so; None for never.
     `prepare(config)` is sent once before the first delivery (a header row). After an ambiguous answer, `probe(messages,
-    config)` asks what arrived and `absent(reply, messages)` names the messages that did not.
+    config)` asks what arrived and `absent(reply, messages)` names the messages that did not. `signed` says that its requests
+    are signed with keys of the destination's own, and that they can be rotated.
     """
 
     key: str
@@ -278,9 +304,12 @@ class Channel:
     verdict: Callable[[Reply], Verdict]
     hint: Callable[[Mapping[str, Any]], str]
     limits: Limits = field(default_factory=Limits)
+    manners: tuple[str, ...] = ("each",)
+    stale_after: int | None = None
     prepare: Callable[[Mapping[str, Any]], HttpRequest] | None = None
     probe: Callable[[Sequence[Message], Mapping[str, Any]], HttpRequest] | None = None
     absent: Callable[[Reply, Sequence[Message]], list[Message]] | None = None
+    signed: bool = False
 
 
 # -- one file = one entry --------------------------------------------------------------------------------------------

@@ -24,6 +24,15 @@ class InvalidInput(GradewireError):
     code = "invalid_input"
 
 
+class BadCursor(InvalidInput):
+    """The cursor cannot be used: leave it out to begin anew."""
+
+    code = "bad_cursor"
+
+    def __init__(self, message: str = "", *, field: str | None = "cursor") -> None:
+        super().__init__(message, field=field)
+
+
 class Unauthenticated(GradewireError):
     """The API key is missing, unknown or revoked. Send a valid key in the header X-Api-Key."""
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +49,11 @@ def _id(prefix: str, *parts: str) -> str:
 def event_id(trigger: str, semantics: int, options: str, subject: str, as_of: int) -> str:
     """`evt_` and 26 base32 characters of SHA-256 over trigger, semantics, canonical options, subject and as_of (ms)."""
     return _id("evt_", trigger, str(semantics), options, subject, str(as_of))
+
+
+def digest_id(ids: Iterable[str]) -> str:
+    """`dig_` …: a digest is its members, in whatever order."""
+    return _id("dig_", *sorted(ids))
 
 
 def rule_id(trigger: str, semantics: int, options: str) -> str:

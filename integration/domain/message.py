@@ -34,6 +34,7 @@ class HttpRequest:
     before any answer byte, libcurl would send the request again by itself.
     `signed` says that the sender adds Standard Webhooks headers with the destination's secret, for each attempt anew.
     `auth` names the kind of token the sender adds ("google" or None). `keep` is how many bytes of the answer are wanted.
+    `taken_at` is a host: a redirect to it says that the receiver has the request, and is not followed either.
     """
 
     url: str
@@ -44,6 +45,7 @@ class HttpRequest:
     signed: bool = False
     auth: str | None = None
     keep: int = 4 * 1024
+    taken_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,10 @@ class Reply:
     """What came back for one attempt.
 
     `status` is the HTTP or SMTP status, 0 where there was none; then `error` says why, one of: "resolve", "connect",
-    "tls", "certificate", "timeout", "reset", "refused" (the address check), "protocol", "token", "failed".
+    "tls", "certificate", "timeout", "reset", "refused" (the address check), "protocol", "token", "proxy" (the operator's
+    own, on the way out), "failed".
     `ambiguous` is true where the receiver may have acted although no answer came. `head` is the start of the body:
-    4 KiB, or what the request said to keep.
+    4 KiB, or what the request said to keep. `taken` is true for a redirect to the request's `taken_at`.
     """
 
     status: int
@@ -75,6 +78,7 @@ class Reply:
     ambiguous: bool = False
     retry_after: str | None = None
     duration_ms: int = 0
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

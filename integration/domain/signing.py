@@ -1,4 +1,8 @@
-"""Standard Webhooks signatures, version 1 (spec 1.0.0): HMAC-SHA256 over `id.timestamp.body`."""
+"""Standard Webhooks signatures (spec 1.0.0) over `id.timestamp.body`: v1 by HMAC-SHA256, and v1a by ed25519 beside it.
+
+A destination's settings hold what signs for it: `secret` (v1), `signing_key` (v1a; older destinations have none),
+`signatures` (which of the two are wanted) and `old_keys`, those before them, each with the time until which it signs too.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,41 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
-from integration.domain.errors import InvalidInput
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-PREFIX = "whsec_"
+from integration.domain.errors import Conflict, InvalidInput
+
+V1, V1A = "v1", "v1a"
+#: Old keys that may sign beside the current one.
+MOST_OLD = 10
+PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
+_SEED = 32
 
 
 def new_secret() -> str:
     """A fresh secret: `whsec_` and 32 random bytes in base64."""
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def new_signing_key() -> str:
+    """A fresh ed25519 key: `whsk_` and, in base64, its seed of 32 bytes with its public key of 32 bytes after it."""
+    key = Ed25519PrivateKey.generate()
+    return PRIVATE_PREFIX + base64.b64encode(key.private_bytes_raw() + key.public_key().public_bytes_raw()).decode()
+
+
+def public_key(signing_key: str) -> str:
+    """What receivers check v1a signatures with: `whpk_` and the public key of 32 bytes in base64."""
+    return PUBLIC_PREFIX + base64.b64encode(_private(signing_key).public_key().public_bytes_raw()).decode()
+
+
+def check_secret(secret: str) -> str:
+    """The secret itself if it can sign; raises InvalidInput naming the field otherwise."""
+    _keyed(secret)
+    return secret
 
 
 @lru_cache(maxsize=20_000)
@@ -31,24 +60,75 @@ def _keyed(secret: str) -> hmac.HMAC:
     return hmac.new(key, digestmod=hashlib.sha256)
 
 
-def check_secret(secret: str) -> str:
-    """The secret itself if it can sign; raises InvalidInput naming the field otherwise."""
-    _keyed(secret)
-    return secret
+@lru_cache(maxsize=20_000)
+def _private(signing_key: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(signing_key.removeprefix(PRIVATE_PREFIX))[:_SEED])
+
+
+def rotated(keys: Mapping[str, Any], now: int, overlap: int) -> dict[str, Any]:
+    """A destination's settings with new keys; those it had sign beside them for `overlap` ms from `now` on.
+
+    Raises Conflict where more than ten old ones would sign.
+    """
+    old = still_signing(keys, now)
+    if overlap:
+        if len(old) >= MOST_OLD:
+            raise Conflict(f"{MOST_OLD} old secrets still sign: wait until one of them ends, or rotate without overlap.")
+        before = {name: keys[name] for name in ("secret", "signing_key") if name in keys}
+        old = [{**before, "until": now + overlap}, *old]
+    return {**keys, "secret": new_secret(), "signing_key": new_signing_key(), "old_keys": old}
+
+
+def still_signing(keys: Mapping[str, Any], now: int) -> list[dict[str, Any]]:
+    """The old keys that still sign at `now` (ms), the newest first."""
+    return [key for key in keys.get("old_keys", ()) if now < key["until"]]
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """One entry of the header `webhook-signature`: "v1," and base64. `timestamp` is in whole seconds UTC."""
-    mac = _keyed(secret).copy()
-    mac.update(f"{message_id}.{timestamp}.".encode())
-    mac.update(body)
-    return "v1," + base64.b64encode(mac.digest()).decode()
+    return _v1(secret, _content(message_id, timestamp, body))
+
+
+def signature_v1a(signing_key: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """As `signature`, by ed25519: "v1a," and base64."""
+    return _v1a(signing_key, _content(message_id, timestamp, body))
 
 
 def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> tuple[str, str, str]:
-    """The three header lines of an attempt; each attempt has its own timestamp, hence its own signature."""
-    return (
-        f"webhook-id: {message_id}",
-        f"webhook-timestamp: {timestamp}",
-        f"webhook-signature: {signature(secret, message_id, timestamp, body)}",
-    )
+    """The three header lines of an attempt that one secret signs."""
+    return attempt_headers({"secret": secret}, message_id, timestamp * 1000, body)
+
+
+def attempt_headers(keys: Mapping[str, Any], message_id: str, now: int, body: bytes) -> tuple[str, str, str]:
+    """The three header lines of an attempt at `now` (ms); each has its own timestamp, hence its own signatures.
+
+    `keys` are a destination's settings. Every v1 comes before every v1a, for most verifiers know only v1; of each, the
+    current key's comes first.
+    """
+    timestamp = now // 1000
+    content = _content(message_id, timestamp, body)
+    told = _v1(keys["secret"], content)
+    if "old_keys" in keys or V1A in keys.get("signatures", ()):
+        told = " ".join([told, *_more(keys, now, content)])
+    return f"webhook-id: {message_id}", f"webhook-timestamp: {timestamp}", f"webhook-signature: {told}"
+
+
+def _more(keys: Mapping[str, Any], now: int, content: bytes) -> Iterator[str]:
+    old = still_signing(keys, now)
+    yield from (_v1(key["secret"], content) for key in old)
+    if V1A in keys.get("signatures", ()):
+        yield from (_v1a(key["signing_key"], content) for key in (keys, *old) if key.get("signing_key"))
+
+
+def _content(message_id: str, timestamp: int, body: bytes) -> bytes:
+    return f"{message_id}.{timestamp}.".encode() + body
+
+
+def _v1(secret: str, content: bytes) -> str:
+    mac = _keyed(secret).copy()
+    mac.update(content)
+    return "v1," + binascii.b2a_base64(mac.digest(), newline=False).decode()
+
+
+def _v1a(signing_key: str, content: bytes) -> str:
+    return "v1a," + base64.b64encode(_private(signing_key).sign(content)).decode()

@@ -7,6 +7,7 @@ from typing import Any
 
 from integration.domain.errors import InvalidInput, NotFound, Unauthenticated
 from integration.domain.payload import iso
+from integration.service.hooks import end_hooks_of
 from integration.service.wiring import Gradewire
 from integration.store.queries import accounts
 from integration.store.secrets import key_hash, key_prefix, new_api_key, new_id
@@ -72,11 +73,17 @@ def list_keys(gradewire: Gradewire, email: str | None = None) -> list[dict[str, 
 
 
 def revoke_key(gradewire: Gradewire, which: str) -> list[str]:
-    """Revoke a key by id or shown prefix; NotFound where no live key matches."""
+    """Revoke a key by id or shown prefix; NotFound where no live key matches.
+
+    The REST hooks that it asked for end, and their receivers are told so. What else it subscribed to goes on: it belongs to
+    the account.
+    """
     with gradewire.database.write() as connection:
         revoked = accounts.revoke(connection, which, gradewire.now())
+        end_hooks_of(gradewire, connection, revoked)
     if not revoked:
         raise NotFound(f"There is no active key {which[:40]!r}; `gradewire keys list` shows them.")
+    gradewire.wake()
     return revoked
 
 

@@ -93,13 +93,13 @@ def agenda(gradewire: Gradewire) -> Agenda:
 
 
 def _unread(gradewire: Gradewire, connection: Connection, source: Source, ids: set[int]) -> bool:
-    """Whether ids of a source have been named that were never asked for, and have no readings either."""
+    """Whether ids of a source have been named that were never asked for, and have no live readings either."""
     asked_for: set[int] = gradewire.memory.setdefault(f"asked for of {source.key}", set())
     if ids <= asked_for:
         return False
     newest = readings.newest_as_of(connection, source.key)
     if newest is not None:
-        there = readings.told_of(connection, source.key, newest - source.cadence)
+        there = readings.told_of(connection, source.key, newest - source.cadence, live=True)
         asked_for.update(int(name.partition(":")[2]) for name in there)
     return not ids <= asked_for
 

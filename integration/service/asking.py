@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import Source, Trigger, split_source
+from integration.domain.catalogue import MARKET, Source, Trigger, rules_in, split_source
 from integration.domain.errors import InvalidInput
-from integration.domain.ids import canonical, rule_id
-from integration.domain.scope import Scope
-from integration.service.evaluate import ActiveRule, polled
+from integration.domain.numerals import whole
+from integration.domain.scope import Facts, Scope
+from integration.service.evaluate import ActiveRule, polled, unnamed
 from integration.service.wanting import wanted
 from integration.service.wiring import Gradewire
 from integration.store.queries import subjects
 
-SCOPE_FIELDS = ("tokens", "category", "exchange", "top", "indices")
+MOST_NAMED, MOST_TOP = 200, 1000
+#: What may say who is watched, and how.
+SCOPE_FIELDS: Mapping[str, str] = {
+    "tokens": "ids, symbols or names, separated by commas",
+    "category": "the slug of one, such as layer-1",
+    "exchange": "the id of one, such as binance",
+    "top": f"a whole number from 1 to {MOST_TOP}",
+    "indices": "ids or names, separated by commas",
+}
+#: What the library says of a value of the wrong kind, and what to do about it.
+REMEDIES = {
+    "Not a valid boolean.": "Not a valid boolean: use true or false.",
+    "Not a valid string.": "Not a valid string: write it as text.",
+    "Not a valid mapping type.": "Not a valid mapping: write it as a JSON object.",
+    "Not a valid list.": "Not a valid list: write it as a JSON array.",
+    "Field may not be null.": "It may not be null: leave it out, or give a value.",
+    "Missing data for required field.": "It is missing, and must be given.",
+    "Unknown field.": "Unknown field: leave it out.",
+}
 #: A token is meant by a symbol that others share where its market rank is so many times as high; no rank is the lowest.
 DWARFED, UNRANKED = 10, 10_000
-MOST_NAMED = 200
 MOST_DIGITS = 19
 
 
@@ -29,6 +46,8 @@ def load_options(schema: type[Schema], raw: Mapping[str, Any]) -> dict[str, Any]
     """Options with every default written out. Raises InvalidInput naming the field and the remedy."""
     known = schema().fields
     for name in raw:
+        if name in SCOPE_FIELDS and name not in known:
+            raise InvalidInput(f"{name} says who is watched: it belongs to the scope, as {SCOPE_FIELDS[name]}.", field=name)
         if name not in known:
             near = difflib.get_close_matches(str(name), [*known, *SCOPE_FIELDS], 1)
             hint = f" Did you mean {near[0]}?" if near else f" Options are: {', '.join(known)}."
@@ -57,16 +76,14 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
         key, messages = next(iter(messages.items()))
         if key != "_schema":
             path.append(str(key))
-    text = messages[0] if isinstance(messages, list) and messages else messages
-    return ".".join(path) or "body", str(text)
+    text = str(messages[0] if isinstance(messages, list) and messages else messages)
+    return ".".join(path) or "body", REMEDIES.get(text, text)
 
 
 def ask(gradewire: Gradewire, trigger_key: str, raw: Mapping[str, Any]) -> ActiveRule:
     """The rule that a trigger with these options is."""
     trigger = trigger_of(gradewire, trigger_key)
-    options = load_options(trigger.options, raw)
-    text = canonical(options)
-    return ActiveRule(rule_id(trigger.key, trigger.semantics, text), trigger, options, text)
+    return ActiveRule.asked(trigger, load_options(trigger.options, raw))
 
 
 def trigger_of(gradewire: Gradewire, key: str) -> Trigger:
@@ -96,13 +113,21 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
     if kind not in fits[about]:
         fit = " or ".join(k for k in fits[about] if k != "any") or "no scope"
         raise InvalidInput(f"{rule.trigger.label} is about each {about}: use {fit}.", field=kind)
-    _check_named(connection, gradewire.catalogue.triggers, rule.trigger, rule.options)
     scope = _scope(connection, kind, given.get(kind))
+    check_fit(gradewire, connection, rule, scope)
+    return scope
+
+
+def check_fit(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> None:
+    """Refuse a rule that can tell nothing within a scope: it names what is not known, compares something with itself, or
+    reads what is asked for token by token without naming any."""
+    for inside, trigger, options in rules_in(rule.trigger, rule.options):
+        _check_named(connection, trigger, options, inside)
+        _check_compared(connection, trigger.against(options), scope, inside)
     for source in _by_token(gradewire, rule):
         if scope.kind != "tokens":
             raise InvalidInput(f"{source.label} is read token by token: name the tokens you want.", field="tokens")
         _within_cap(gradewire, connection, source, set(scope.ids))
-    return scope
 
 
 def _by_token(gradewire: Gradewire, rule: ActiveRule) -> list[Source]:
@@ -131,13 +156,7 @@ def _scope(connection: Connection, kind: str, value: Any) -> Scope:
     if kind == "any":
         return Scope()
     if kind == "top":
-        try:
-            n = int(str(value))
-        except ValueError as error:
-            raise InvalidInput("top must be a whole number from 1 to 1000.", field="top") from error
-        if not 1 <= n <= 1000:
-            raise InvalidInput("top must be from 1 to 1000.", field="top")
-        return Scope("top", n=n)
+        return Scope("top", n=_top(value))
     if kind in ("category", "exchange"):
         return Scope(kind, slug=_slug(connection, kind, str(value), kind))
     named = value if isinstance(value, list) else str(value).split(",")
@@ -148,32 +167,34 @@ def _scope(connection: Connection, kind: str, value: Any) -> Scope:
     return Scope(kind, tuple(sorted({_subject_id(connection, one, name, kind) for name in named})))
 
 
-def _check_named(
-    connection: Connection, triggers: Mapping[str, Trigger], trigger: Trigger, options: Mapping[str, Any], inside: str = ""
-) -> None:
-    """Refuse options that name a category, exchange, token or index which is not known: they could never fire.
+def _top(value: Any) -> int:
+    try:
+        n = whole(value)
+    except ValueError as error:
+        raise InvalidInput(f"top must be a whole number from 1 to {MOST_TOP}, such as 10.", field="top") from error
+    if not 1 <= n <= MOST_TOP:
+        raise InvalidInput(f"top must be from 1 to {MOST_TOP}: use {1 if n < 1 else MOST_TOP}.", field="top")
+    return n
 
-    Rules inside the options (conditions, what is corrected) are looked at as well.
-    """
+
+def _check_named(connection: Connection, trigger: Trigger, options: Mapping[str, Any], inside: str) -> None:
+    """Refuse options that name a category, exchange, token or index which is not known: they could never fire."""
     for option, field in trigger.options().fields.items():
         value, kind, name = options[option], field.metadata.get("list"), inside + option
         if value in (None, ""):
             continue
-        for place, rule in _rules_in(name, value):
-            _check_named(connection, triggers, triggers[rule["trigger"]], rule["options"], f"{place}.options.")
         if kind in ("categories", "exchanges"):
             _slug(connection, {"categories": "category", "exchanges": "exchange"}[kind], str(value), name)
         elif kind in ("tokens", "indices"):
             _subject_id(connection, {"tokens": "token", "indices": "index"}[kind], str(value), name)
 
 
-def _rules_in(name: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The rules that an option's value holds, each with its place."""
-    if isinstance(value, Mapping) and "trigger" in value:
-        yield name, value
-    elif isinstance(value, list):
-        for number, entry in enumerate(value):
-            yield from _rules_in(f"{name}.{number}", entry)
+def _check_compared(connection: Connection, against: str | None, scope: Scope, inside: str) -> None:
+    """Refuse to compare the only subject of a scope with itself."""
+    if against is not None and len(scope.ids) == 1 and scope.holds(Facts(against)):
+        known = subjects.load(connection, [against]).get(against, unnamed(against))
+        text = f"{inside.removesuffix('.options.') or 'This'} compares with {known.name}, which never moves against itself"
+        raise InvalidInput(f"{text}: name other {scope.kind}, with it or without.", field=scope.kind)
 
 
 def _slug(connection: Connection, kind: str, slug: str, field: str) -> str:
@@ -184,6 +205,17 @@ def _slug(connection: Connection, kind: str, slug: str, field: str) -> str:
         hint = f" Did you mean {' or '.join(near)}?" if near else " Nothing is known by that name yet."
         raise InvalidInput(f"Unknown {kind} {slug[:40]!r}.{hint}", field=field)
     return slug
+
+
+def subject_named(connection: Connection, kind: str, name: str) -> str:
+    """The subject that is meant: token:3375, index:1 or market as they are, else a token or index by its symbol or name."""
+    if kind == MARKET or name.startswith(f"{kind}:"):
+        number = name.partition(":")[2]
+        if (name == MARKET) if kind == MARKET else (number.isascii() and number.isdigit() and len(number) < MOST_DIGITS):
+            return name
+        example = MARKET if kind == MARKET else f"{kind}:1"
+        raise InvalidInput(f"subject: This trigger is about each {kind}: say {example}.", field="subject")
+    return f"{kind}:{_subject_id(connection, kind, name, 'subject')}"
 
 
 def _subject_id(connection: Connection, one: str, name: str, field: str) -> int:

@@ -106,7 +106,7 @@ def inquire(gradewire: Gradewire, connection: Connection, question: Question) ->
     source = rule.source(gradewire.catalogue)
     now = gradewire.clock.at(gradewire.now())
     first, last = _period(gradewire, connection, rule, question, now)
-    names = tuple(_names(gradewire, connection, source, scope))
+    names = tuple(names_of(gradewire, connection, source, scope))
     shape = (source, scope, names, _start(first), _start(last) + DAY, now)
     inquiry = Inquiry(rule, *shape, flap_days=question.flap_days, limit=min(question.limit, MOST_GIVEN))
     field = scope.kind if scope.kind != "any" else "scope"
@@ -141,7 +141,7 @@ def _newest(gradewire: Gradewire, connection: Connection, rule: ActiveRule) -> d
     return None if newest is None else _date(newest)
 
 
-def _names(gradewire: Gradewire, connection: Connection, source: Source, scope: Scope) -> list[str]:
+def names_of(gradewire: Gradewire, connection: Connection, source: Source, scope: Scope) -> list[str]:
     """The subjects of a scope as they are now: for "any", those that are stored, or else all that are known."""
     if source.subject == MARKET:
         return [MARKET]

@@ -30,6 +30,8 @@ SNAPSHOT: tuple[tuple[str, str], ...] = (
 )
 
 Snapshot = dict[str, dict[str, Any]]
+#: Later than any time, and still a 64-bit number.
+END = 2**62
 
 
 def snapshots(connection: Connection, sources: Mapping[str, Source], names: Sequence[str]) -> dict[str, Snapshot]:
@@ -41,10 +43,15 @@ def snapshots(connection: Connection, sources: Mapping[str, Source], names: Sequ
     return shots
 
 
-def snapshots_then(
-    connection: Connection, sources: Mapping[str, Source], asked: Sequence[tuple[str, int, int]]
-) -> list[Snapshot]:
-    """As `snapshots`, of what was known at the time: for each (subject, as_of, known_at), dated no later than the as_of."""
+def moment(subject: str, told: Told, since: int | None) -> readings.Then:
+    """When a firing became known. What a rule that is asked for since a moment told is told beside what was stored by then."""
+    if since is not None and told.known_at >= since:
+        return readings.Then(subject, END, told.known_at, told.known_at)
+    return readings.Then(subject, told.firing.as_of, told.known_at, END)
+
+
+def snapshots_then(connection: Connection, sources: Mapping[str, Source], asked: Sequence[readings.Then]) -> list[Snapshot]:
+    """As `snapshots`, of what was known at some times."""
     shots: list[Snapshot] = [{} for _ in asked]
     for key in dict.fromkeys(source for source, _ in SNAPSHOT):
         for place, (as_of, packed) in readings.at_the_time(connection, key, asked).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from integration.service.sending import Sender
 from integration.service.settling import Chunk, Counts
 from integration.service.ways import Ways, build_ways, signature, ways_of
 from integration.store.database import Database
+from integration.store.queries import installation
 from integration.wire.google import TokenRefused
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 DEPTH = 2
 #: How often writing outcomes is tried: two workers may get in each other's way.
 TRIES = 3
+#: How often (seconds) it is looked for new work while a worker waits for slow answers.
+LOOK_S = 0.1
+#: How often (seconds) a worker says that it delivers, and counts the others.
+ROLL_S = 1.0
 
 
 def drain_all(here: Gradewire, *, seconds: float = 30.0, stop: Callable[[], bool] = lambda: False) -> Counts:
@@ -55,13 +61,22 @@ def drain(
     flow, began = _Flow(), time.monotonic()
     sender = Sender(ways, now, flow.record)
 
+    name, present = secrets.token_hex(8), False
+
     def claim_all() -> None:
-        until, left, first = time.monotonic() + seconds, limit, True
+        nonlocal present
+        until, left, first, roll = time.monotonic() + seconds, limit, True, 0.0
         while left != 0 and time.monotonic() < until and not flow.broken and not stop():
+            if not first and time.monotonic() > roll:
+                roll, present = time.monotonic() + ROLL_S, True
+                ways.peers = _present(database, name, now())
             most = BATCH if left is None else min(BATCH, left)
             batch = claim(database, ways, now(), most)
             if batch.claimed == 0:
-                return
+                if not flow.busy:
+                    return
+                time.sleep(LOOK_S)  # a receiver that takes its time must not keep others' new messages waiting
+                continue
             if first and batch.claimed >= FULL:
                 more()
             first = False
@@ -74,8 +89,18 @@ def drain(
     finally:
         ways.transport.abandon()
         sender.close()
+        ways.peers = 1
+        if present:
+            with database.write() as connection:
+                installation.leave(connection, name)
         journal.drained(sender.counts, round((time.monotonic() - began) * 1000))
     return sender.counts
+
+
+def _present(database: Database, name: str, now: int) -> int:
+    """How many workers deliver at the moment: each takes its share of what a destination allows."""
+    with database.write() as connection:
+        return installation.call_roll(connection, name, now, int(3_000 * ROLL_S))
 
 
 def _send_all(sender: Sender, flow: _Flow, stop: Callable[[], bool]) -> None:
@@ -88,6 +113,7 @@ def _send_all(sender: Sender, flow: _Flow, stop: Callable[[], bool]) -> None:
             claiming = batch is not _END
         elif stop():
             sender.give_back()
+        flow.busy = not sender.idle
         if sender.idle and not claiming:
             break
         sender.step(0.05)
@@ -113,6 +139,7 @@ class _Flow:
 
     def __init__(self) -> None:
         self.broken = False
+        self.busy = False
         self._errors: list[BaseException] = []
         self._batches: queue.Queue[object] = queue.Queue(DEPTH)
         self._chunks: queue.Queue[Chunk | None] = queue.Queue(DEPTH)

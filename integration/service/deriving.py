@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from integration.domain.catalogue import MARKET, Batch, Derivation, Panel, Source
 from integration.domain.retry import DAY
 from integration.service.evaluate import Catalogue, polled
-from integration.store.queries import readings, subjects
+from integration.store.queries import past, readings, subjects
 
 #: Of a subject that a derived source said nothing of yet, so much past is computed (ms).
 PAST = 400 * DAY
@@ -71,7 +71,7 @@ def _compute(connection: Connection, catalogue: Catalogue, derived: Source, fres
     going_on = anew if newest is None else min(start, newest + 1)  # it may have been unwanted for a while
     if how.whole:
         return [_part(connection, catalogue, derived, None, going_on, end)]
-    told = readings.known_subjects(connection, derived.key, fresh.subjects)
+    told = set(past.stored_subjects(connection, derived.key, fresh.subjects))
     parts = []
     for names, first in ((sorted(told), going_on), (sorted(set(fresh.subjects) - told), anew)):
         if names:
@@ -145,7 +145,8 @@ def _store(connection: Connection, derived: Source, batches: Sequence[Batch], cl
             known_at, origin, poll_id = known[subject if derived.subject != "market" else MARKET, as_of]
             version = 0 if before is None else before.version + 1
             when = known_at if before is None or origin == "backfill" else now
-            fresh.append(readings.Row(derived.key, subject, as_of, version, when, origin, poll_id, packed, text))
+            stored_at = None if when == now else now
+            fresh.append(readings.Row(derived.key, subject, as_of, version, when, origin, poll_id, packed, text, stored_at))
     readings.add(connection, fresh)
     return fresh
 

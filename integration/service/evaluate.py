@@ -10,14 +10,16 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
+from marshmallow import ValidationError
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import MARKET, Source, SubjectRow, Trigger, split_source, told_by
+from integration.domain.catalogue import MARKET, Source, SubjectRow, Trigger, semantics_of, split_source, told_by
 from integration.domain.history import Epoch, Log, Told, join, max_gap
-from integration.domain.ids import event_id
+from integration.domain.ids import canonical, event_id, rule_id
+from integration.domain.retry import HOUR
 from integration.domain.scope import Facts
 from integration.domain.screen import Condition
-from integration.service.compose import Snapshot, compose, snapshots, snapshots_then
+from integration.service.compose import Snapshot, compose, moment, snapshots, snapshots_then
 from integration.store.queries import events, readings, subjects
 
 #: The source of market cap ranks.
@@ -28,11 +30,12 @@ AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The triggers and sources that evaluation works with."""
+    """The triggers and sources that evaluation works with. `hour` is how long an hour lasts in wall time (ms)."""
 
     triggers: Mapping[str, Trigger]
     sources: Mapping[str, Source]
     sandbox: bool
+    hour: int = HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,17 @@ class ActiveRule:
     def of(cls, identity: str, trigger: Trigger, options: Mapping[str, Any], canonical: str) -> ActiveRule:
         """A rule with what must happen to its clock's metrics before it can fire; nothing where that cannot be said."""
         return cls(identity, trigger, options, canonical, () if trigger.watch is None else trigger.watch(options))
+
+    @classmethod
+    def asked(cls, trigger: Trigger, options: Mapping[str, Any]) -> ActiveRule:
+        """The rule that a trigger with loaded options is."""
+        text = canonical(options)
+        return cls(rule_id(trigger.key, semantics_of(trigger, options), text), trigger, options, text)
+
+    @property
+    def semantics(self) -> int:
+        """Those of its trigger, and what those of rules inside it were raised by."""
+        return semantics_of(self.trigger, self.options)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -72,11 +86,16 @@ Found: TypeAlias = tuple[ActiveRule, str, Told]
 
 
 def active(catalogue: Catalogue, row: Any) -> ActiveRule | None:
-    """A stored rule made ready; None where this version has another trigger of that name or none."""
+    """A stored rule made ready; None where this version has no such trigger, means something else by it, or refuses it."""
     trigger = catalogue.triggers.get(row.trigger)
-    if trigger is None or trigger.semantics != row.semantics:
+    if trigger is None:
         return None
-    return ActiveRule.of(row.id, trigger, trigger.options().load(json.loads(row.options)), row.options)
+    try:
+        options = trigger.options().load(json.loads(row.options))
+    except ValidationError:  # it must never stop the others
+        return None
+    same = semantics_of(trigger, options) == row.semantics
+    return ActiveRule.of(row.id, trigger, options, row.options) if same else None
 
 
 def polled(catalogue: Catalogue, name: str) -> tuple[str, ...]:
@@ -93,46 +112,69 @@ class Shelf:
 
     def __init__(self, connection: Connection, sources: Mapping[str, Source], names: Sequence[str], since: int) -> None:
         self._connection, self._sources, self._names, self._since = connection, sources, names, since
+        self._parts: dict[str, dict[str, Sequence[Any]]] = {}
         self._logs: dict[str, dict[str, Log]] = {}
 
     def logs(self, inputs: Sequence[str]) -> Iterator[Log]:
         """Each subject's log of the first source, the others beside it."""
-        clock, *others = inputs
-        for subject, log in self._read(clock).items():
-            for name in others:
-                source = self._sources[split_source(name)[0]]
-                metrics = tuple(metric.name for metric in source.metrics)
-                log = join(log, name, self._read(name).get(_whose(source, name, subject)), metrics, source.age)
-            yield log
+        for subject in self._part(inputs[0]):
+            log = self.log(inputs, subject)
+            if log is not None:
+                yield log
 
-    def _read(self, name: str) -> dict[str, Log]:
-        if name not in self._logs:
+    def log(self, inputs: Sequence[str], subject: str, *, before: int | None = None) -> Log | None:
+        """A subject's log of the first source, the others beside it; with `before`, of what was stored before a moment (ms)."""
+        clock, *others = inputs
+        log = self._log(clock, subject, before)
+        if log is None:
+            return None
+        for name in others:
+            source = self._sources[split_source(name)[0]]
+            beside = self._log(name, _whose(source, name, subject), before)
+            log = join(log, name, beside, tuple(metric.name for metric in source.metrics), source.age)
+        return log
+
+    def stored_later(self, inputs: Sequence[str], subject: str, since: int) -> list[int]:
+        """The moments after one at which something was stored that counts as known before, in any of a rule's sources."""
+        whose = ((name, _whose(self._sources[split_source(name)[0]], name, subject)) for name in inputs)
+        rows = (row for name, each in whose for row in self.rows_of(name, each))
+        return sorted({row[5] for row in rows if row[5] is not None and row[5] > since})
+
+    def rows_of(self, name: str, subject: str) -> Sequence[Any]:
+        """A subject's rows of a source, as a trigger names it."""
+        return self._part(name).get(subject, ())
+
+    def _log(self, name: str, subject: str, before: int | None) -> Log | None:
+        kept = self._logs.setdefault(name, {})
+        if before is None and subject in kept:
+            return kept[subject]
+        source, rows = self._sources[split_source(name)[0]], self.rows_of(name, subject)
+        if before is not None:
+            rows = [row for row in rows if (row[2] if row[5] is None else row[5]) < before]
+        if not rows:
+            return None
+        log = _log(subject, tuple(metric.name for metric in source.metrics), source.cadence, rows)
+        if before is None:
+            kept[subject] = log
+        return log
+
+    def _part(self, name: str) -> Mapping[str, Sequence[Any]]:
+        """The rows of a source, as a trigger names it, by subject."""
+        if name not in self._parts:
             key, one = split_source(name)
             source = self._sources[key]
             names = [one] if one else [MARKET] if source.subject == "market" else self._names
-            metrics = tuple(metric.name for metric in source.metrics)
-            self._logs[name] = {
-                subject: _log(subject, metrics, source.cadence, list(part))
-                for subject, part in groupby(self.rows(source, names), key=itemgetter(0))
-            }
-        return self._logs[name]
+            self._parts[name] = {subject: list(part) for subject, part in groupby(self.rows(source, names), key=itemgetter(0))}
+        return self._parts[name]
 
     def rows(self, source: Source, names: Sequence[str]) -> Sequence[Any]:
-        """(subject, as_of, known_at, values, text) of a source's readings of some subjects, by subject as they became known."""
+        """(subject, as_of, known_at, values, text, stored_at) of a source's readings of some subjects, by subject and as_of."""
         return readings.log(self._connection, source.key, since=self._since - source.age, subjects=names)
 
 
 def _whose(source: Source, name: str, subject: str) -> str:
     """Whose reading stands beside a subject's: its own, the market's, or the one that the trigger names."""
     return split_source(name)[1] or (MARKET if source.subject == "market" else subject)
-
-
-def logs(
-    connection: Connection, catalogue: Catalogue, inputs: Sequence[str], *, since: int, names: Sequence[str]
-) -> Iterator[Log]:
-    """Each subject's log of a rule's sources since an as_of; so many subjects at once as fit into memory well."""
-    for start in range(0, len(names), AT_ONCE):
-        yield from Shelf(connection, catalogue.sources, names[start : start + AT_ONCE], since).logs(inputs)
 
 
 def _log(subject: str, metrics: tuple[str, ...], cadence: int, rows: Sequence[Any]) -> Log:
@@ -167,24 +209,30 @@ def unnamed(subject: str) -> SubjectRow:
 def identified(found: Iterable[Found]) -> dict[str, Found]:
     """Firings by the id of their event, in the order they are numbered in."""
     return {
-        event_id(rule.trigger.key, rule.trigger.semantics, rule.canonical, subject, told.firing.as_of): (rule, subject, told)
+        event_id(rule.trigger.key, rule.semantics, rule.canonical, subject, told.firing.as_of): (rule, subject, told)
         for rule, subject, told in sorted(found, key=lambda f: (f[2].known_at, f[2].firing.as_of, f[1], f[0].id))
     }
 
 
 def store_events(
-    connection: Connection, catalogue: Catalogue, found: Mapping[str, Found], *, now: int, poll_id: int | None = None
+    connection: Connection,
+    catalogue: Catalogue,
+    found: Mapping[str, Found],
+    *,
+    now: int,
+    since: int | None = None,
+    poll_id: int | None = None,
 ) -> list[tuple[int, str, str]]:
     """Store firings as events, in their order; those that are there already stay. (seq, rule id, subject) of the new.
 
-    `poll_id` is noted with each, and has no part in what it says.
+    Of the past, `since` says when its rule was first asked for. `poll_id` is noted with each, and has no part in what it says.
     """
     there = events.known(connection, list(found))
     fresh = {identity: entry for identity, entry in found.items() if identity not in there}
     if not fresh:
         return []
     told_of = sorted({subject for _, subject, _ in fresh.values()})
-    named, shots = subjects.load(connection, told_of), _shots(connection, catalogue, fresh, now)
+    named, shots = subjects.load(connection, told_of), _shots(connection, catalogue, fresh, now, since)
     new = []
     for identity, (rule, subject, told) in fresh.items():
         row = named.get(subject) or unnamed(subject)
@@ -195,11 +243,13 @@ def store_events(
     return [(numbers[e.id], e.rule_id, e.subject) for e in new if e.id in numbers]
 
 
-def _shots(connection: Connection, catalogue: Catalogue, fresh: Mapping[str, Found], now: int) -> dict[str, Snapshot]:
+def _shots(
+    connection: Connection, catalogue: Catalogue, fresh: Mapping[str, Found], now: int, since: int | None
+) -> dict[str, Snapshot]:
     """The snapshot of each firing: what is newest for one that is told now, what was known then for one of the past."""
     newest = {subject for _, subject, told in fresh.values() if told.known_at == now}
     shots = snapshots(connection, catalogue.sources, sorted(newest))
     past = {identity: entry for identity, entry in fresh.items() if entry[2].known_at != now}
-    then = [(subject, told.firing.as_of, told.known_at) for _, subject, told in past.values()]
+    then = [moment(subject, told, since) for _, subject, told in past.values()]
     found = dict(zip(past, snapshots_then(connection, catalogue.sources, then), strict=True))
     return {identity: found[identity] if identity in found else shots[entry[1]] for identity, entry in fresh.items()}

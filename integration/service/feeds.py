@@ -14,8 +14,9 @@ from integration.domain.ids import feed_id
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
 from integration.service.asking import ask, scope_of
-from integration.service.evaluate import ActiveRule, facts_of, identified, logs, store_events
+from integration.service.evaluate import AT_ONCE, ActiveRule, Found, Shelf, facts_of, identified, store_events
 from integration.service.pricing import check_available
+from integration.service.retelling import asked_since, replay
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, readings, rules, subjects
 
@@ -85,7 +86,7 @@ def _register(
             f"You read {MOST_FEEDS} feeds, the most an account may. One sleeps after 30 days unread; use fewer.",
             retry_after=3_600,
         )
-    rules.ensure(connection, rule.id, rule.trigger.key, rule.trigger.semantics, rule.canonical, now)
+    rules.ensure(connection, rule.id, rule.trigger.key, rule.semantics, rule.canonical, now)
     if not awake:
         rules.restart_feed(connection, identity, rule.id, scope.text, now)
         fill(gradewire, connection, identity, rule, scope, now)
@@ -102,14 +103,15 @@ def fill(gradewire: Gradewire, connection: Connection, identity: str, rule: Acti
     source = rule.source(catalogue)
     oldest = gradewire.clock.at(now) - FILL_DAYS * DAY
     since = oldest - rule.lookback(source)
-    found = [
-        (rule, log.subject, told)
-        for log in logs(connection, catalogue, rule.inputs, since=since, names=_within(connection, source, scope))
-        for told in rule.told(log)
-        if told.firing.as_of >= oldest
-    ]
+    asked, names = asked_since(connection, rule), _within(connection, source, scope)
+    found: list[Found] = []
+    for start in range(0, len(names), AT_ONCE):
+        shelf = Shelf(connection, catalogue.sources, names[start : start + AT_ONCE], since)
+        for log in shelf.logs(rule.inputs):
+            told, late = replay(rule, shelf, log, asked)
+            found += [(rule, log.subject, t) for t in told if t.firing.as_of >= oldest and t.firing.as_of not in late]
     newest = identified(sorted(found, key=lambda f: f[2].firing.as_of)[-FILL_EVENTS:])
-    store_events(connection, catalogue, newest, now=now)
+    store_events(connection, catalogue, newest, now=now, since=asked)
     rules.add_feed_items(connection, [(identity, seq) for seq in events.known(connection, list(newest)).values()])
 
 

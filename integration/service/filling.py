@@ -6,28 +6,23 @@ missed later is marked `reconstructed`: it serves charts and backtests, never a 
 
 from __future__ import annotations
 
-import contextlib
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
 
 import numpy as np
 from sqlalchemy import Connection
 
 from integration.domain.catalogue import Batch, Source
-from integration.domain.errors import BudgetSpent
+from integration.domain.errors import BudgetSpent, UpstreamError
 from integration.domain.retry import DAY
-from integration.service.deriving import PAST, Changed, derive, needed_past, wanted
+from integration.service.deriving import PAST, Changed, derive, wanted
 from integration.service.evaluate import polled
+from integration.service.needing import day_of, due, ids_of, note_failed, seams
 from integration.service.newest import New
 from integration.service.tick import evaluate
-from integration.service.wanting import wanted_subjects
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, past, readings
-from integration.tokenmetrics.asks import LONGEST_SPAN, calls
+from integration.tokenmetrics.asks import LONGEST_SPAN
 
-#: Filling unasked takes at most this share of the calls that are left in the plan's month.
-SHARE = 0.25
 #: Subjects whose derived past is computed in one transaction: few enough that no delivery waits long for it.
 AT_ONCE = 25
 
@@ -40,21 +35,30 @@ def fill(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, s
     """
     made = 0
     names = [past.ALL] if subjects is None else sorted(subjects)
-    for first, last in _windows(source, names, gradewire, since, until):
-        made += _fetch(gradewire, source, subjects, first, last)
-        if first > since:
+    last, is_joined = _last(gradewire, source, names, until)
+    for first, end in _windows(since, last):
+        made += _fetch(gradewire, source, subjects, first, end)
+        if is_joined and first > since:
             _note(gradewire, source, names, first)
     _derive(gradewire, source, subjects, since, until)
-    _note(gradewire, source, names, since)
+    if is_joined:
+        _note(gradewire, source, names, since)
     return made
 
 
-def _windows(source: Source, names: Sequence[str], gradewire: Gradewire, since: int, until: int) -> Iterator[tuple[int, int]]:
-    """Stretches of at most 29 days, newest first, that were not asked for yet."""
+def _last(gradewire: Gradewire, source: Source, names: Sequence[str], until: int) -> tuple[int, bool]:
+    """(the last day to fetch, whether nothing is left open between it and what was asked for or is read live)."""
     with gradewire.database.read() as connection:
-        noted = past.filled(connection, source.key)
-    done = max((noted.get(name, noted.get(past.ALL, until + DAY)) for name in names), default=until + DAY)
+        noted, read = past.filled(connection, source.key), seams(gradewire, connection, source, names)
+    asked = {name: noted.get(name, noted.get(past.ALL)) for name in names}
+    done = max((until + DAY if each is None else each for each in asked.values()), default=until + DAY)
     last = min(until, done - DAY)
+    seam = max((read[name] if each is None else each for name, each in asked.items()), default=until)
+    return last, last >= seam - DAY
+
+
+def _windows(since: int, last: int) -> Iterator[tuple[int, int]]:
+    """Stretches of at most 29 days, newest first."""
     while since <= last:
         first = max(since, last - (LONGEST_SPAN - 1) * DAY)
         yield first, last
@@ -63,20 +67,12 @@ def _windows(source: Source, names: Sequence[str], gradewire: Gradewire, since: 
 
 def _fetch(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, first: int, last: int) -> int:
     slot = gradewire.clock.slot(gradewire.now(), source.cadence)
-    fetched = gradewire.client.fetch(source, ids=_ids(subjects), start=_date(first), end=_date(last), slot=slot)
+    fetched = gradewire.client.fetch(source, ids=ids_of(subjects), start=day_of(first), end=day_of(last), slot=slot)
     with gradewire.database.write() as connection:
         events.lock(connection)
-        now = max(gradewire.now(), readings.newest_known_at(connection) + 1)
+        now = readings.moment(connection, gradewire.now())
         readings.add(connection, list(_missing(connection, source, fetched.batch, now)))
     return fetched.calls
-
-
-def _ids(subjects: Sequence[str] | None) -> list[int] | None:
-    return None if subjects is None else [int(name.partition(":")[2]) for name in subjects]
-
-
-def _date(milliseconds: int) -> date:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).date()
 
 
 def _missing(connection: Connection, source: Source, batch: Batch, now: int) -> Iterator[readings.Row]:
@@ -88,10 +84,10 @@ def _missing(connection: Connection, source: Source, batch: Batch, now: int) -> 
         if (subject, as_of) in there:
             continue
         before = as_of < live.get(subject, as_of + 1)
-        origin, known_at = ("backfill", min(as_of, now)) if before else ("reconstructed", now)
+        origin, known_at, later = ("backfill", min(as_of, now - 1), now) if before else ("reconstructed", now, None)
         values = np.ascontiguousarray(batch.values[position], dtype=np.float64) + 0.0
         packed = np.where(np.isfinite(values), values, np.nan).tobytes()
-        yield readings.Row(source.key, subject, as_of, 0, known_at, origin, None, packed, batch.texts[position])
+        yield readings.Row(source.key, subject, as_of, 0, known_at, origin, None, packed, batch.texts[position], later)
 
 
 def _note(gradewire: Gradewire, source: Source, names: Sequence[str], since: int) -> None:
@@ -108,7 +104,7 @@ def _derive(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None
     for start in range(0, len(names), AT_ONCE):
         with gradewire.database.write() as connection:
             events.lock(connection)
-            now = max(gradewire.now(), readings.newest_known_at(connection) + 1)
+            now = readings.moment(connection, gradewire.now())
             last = start + AT_ONCE >= len(names)
             changed = Changed(names[start : start + AT_ONCE], times)
             derived = derive(connection, gradewire.catalogue, source, changed, want=want, now=now, whole=last)
@@ -120,16 +116,22 @@ def _derive(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None
 def fill_due(gradewire: Gradewire) -> int:
     """Fill what derived sources that are wanted need of the past; how many calls that took.
 
-    Only after the first live poll, and only where it takes no more than a share of the calls that are left: what it
-    would cost else is in `shortfalls`. What is stored already is derived from where that was not wanted before.
+    Only where it takes no more than a share of the calls that are left: what it would cost else is in `shortfalls`. What is
+    stored already is derived from where that was not wanted before. Where fetching fails, the others are fetched all the
+    same, and it is raised at the end.
     """
-    made = 0
+    made, broken = 0, list[UpstreamError]()
     for source, subjects, since, until in _underived(gradewire):
         _derive(gradewire, source, subjects, since, until)
-    for source, subjects, since, until in _due(gradewire):
-        if _price(gradewire, source, subjects, since, until) <= SHARE * left(gradewire):
-            with contextlib.suppress(BudgetSpent):
-                made += fill(gradewire, source, subjects, since, until)
+    for needed in due(gradewire):
+        try:
+            made += fill(gradewire, needed.source, needed.subjects, needed.since, needed.until)
+        except UpstreamError as error:
+            note_failed(gradewire, needed.source)
+            if not isinstance(error, BudgetSpent):
+                broken.append(error)
+    if broken:
+        raise broken[0]
     return made
 
 
@@ -142,61 +144,7 @@ def _underived(gradewire: Gradewire) -> Iterator[tuple[Source, None, int, int]]:
         bases = {(base, key) for key in silent for base in polled(catalogue, key)}
         newest = {(base, key): readings.newest_as_of(connection, base) for base, key in sorted(bases)}
     for (base, key), until in newest.items():
-        if until is not None and (base, key, until) not in _settled(gradewire):
-            _settled(gradewire).add((base, key, until))  # where nothing follows from it, nothing does until there is more
+        derived: set[tuple[str, str, int]] = gradewire.memory.setdefault("derived pasts", set())
+        if until is not None and (base, key, until) not in derived:
+            derived.add((base, key, until))  # where nothing follows from it, nothing does until there is more
             yield catalogue.sources[base], None, until - PAST, until
-
-
-def _settled(gradewire: Gradewire) -> set[tuple[str, str, int]]:
-    """The pasts that this process need not look for again."""
-    found: set[tuple[str, str, int]] = gradewire.memory.setdefault("settled pasts", set())
-    return found
-
-
-def left(gradewire: Gradewire) -> int:
-    """Calls that the plan's month still has."""
-    used = gradewire.budget.used(gradewire.now())
-    return max(0, used.per_month - used.month)
-
-
-def shortfalls(gradewire: Gradewire) -> list[tuple[Source, int]]:
-    """Sources whose past would take too many calls to be fetched unasked, and how many."""
-    found = []
-    for source, subjects, since, until in _due(gradewire):
-        price = _price(gradewire, source, subjects, since, until)
-        if price > SHARE * left(gradewire):
-            found.append((source, price))
-    return found
-
-
-def _price(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, since: int, until: int) -> int:
-    with gradewire.database.read() as connection:
-        known = len(past.first_live(connection, source.key)) if subjects is None else 0
-    return calls(source, _ids(subjects), _date(since), _date(until), known)
-
-
-def _due(gradewire: Gradewire) -> Iterator[tuple[Source, list[str] | None, int, int]]:
-    """(source, subjects, since, until) of every past that is needed and was not asked for."""
-    catalogue = gradewire.catalogue
-    with gradewire.database.read() as connection:
-        needed = needed_past(catalogue, wanted(catalogue, gradewire.asked.sources(connection)))
-    for key, days in needed.items():
-        source = catalogue.sources[key]
-        if not source.ranged or not days:
-            continue
-        with gradewire.database.read() as connection:
-            whose = wanted_subjects(gradewire, connection, source)
-            names = {past.ALL} if whose is None else whose
-            names = {name for name in names if (key, name, days) not in _settled(gradewire)}
-            live = past.first_live(connection, key, None if whose is None else sorted(names)) if names else {}
-            noted = past.filled(connection, key) if live else {}
-        firsts = {past.ALL: min(live.values())} if whose is None and live else live
-        missing: dict[int, list[str]] = defaultdict(list)
-        for name in sorted(names & firsts.keys()):
-            first = firsts[name]
-            if noted.get(name, noted.get(past.ALL, first)) > first - days * DAY:
-                missing[first].append(name)
-            else:
-                _settled(gradewire).add((key, name, days))
-        for first, subjects in sorted(missing.items()):
-            yield source, None if whose is None else subjects, first - days * DAY, first - DAY

@@ -15,12 +15,13 @@ from integration.domain.errors import GradewireError
 from integration.domain.payload import iso
 from integration.domain.retry import DAY
 from integration.service.agenda import agenda
-from integration.service.filling import shortfalls
+from integration.service.evaluate import active
+from integration.service.needing import shortfalls
 from integration.service.noticing import latest
 from integration.service.readiness import SKEW, Finding, broker, readiness
 from integration.service.wiring import Gradewire, build
 from integration.store import migrate
-from integration.store.queries import polls, spoilt
+from integration.store.queries import polls, rules, spoilt
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -120,6 +121,7 @@ def _data(gradewire: Gradewire) -> Iterator[Finding]:
     for source, calls in shortfalls(gradewire):
         told = f"{source.label}: what is derived from them needs their past, which would take {calls:,} calls."
         yield Finding("note", "Past", f"{told} Name fewer tokens, or take a larger plan; else it grows with the days.")
+    yield from _rules(gradewire)
     for notice in latest(gradewire):
         yield Finding("note", "Notice", f"{iso(notice.at)[:10]}: {notice.text}")
     with gradewire.database.read() as connection:
@@ -127,6 +129,15 @@ def _data(gradewire: Gradewire) -> Iterator[Finding]:
     if last:
         told = f"{unread} could not be read; the last: {last[0].endpoint}: {last[0].error}. `gradewire spoilt` shows them."
         yield Finding("note", "Answers", told)
+
+
+def _rules(gradewire: Gradewire) -> Iterator[Finding]:
+    """Rules that an earlier version took and this one does not."""
+    with gradewire.database.read() as connection:
+        lost = [row for row in rules.live_rules(connection, gradewire.now()) if active(gradewire.catalogue, row) is None]
+    if lost:
+        told = f"{len(lost)} of those asked for mean something else since this version, or could never fire, and tell nothing"
+        yield Finding("bad", "Rules", f"{told}; the first: {lost[0].trigger} {lost[0].options[:120]}. Subscribe to them anew.")
 
 
 def _ways_out(settings: Settings) -> Iterator[Finding]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from integration.domain.errors import InvalidInput, NotFound
+from sqlalchemy import Connection
+
+from integration.domain.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from integration.domain.payload import iso
+from integration.domain.signing import still_signing
 from integration.service.asking import ask, scope_of
 from integration.service.destinations import Shown, channel_of, check_config, store_destination
 from integration.service.pricing import check_available, cost
-from integration.service.subscribe import end, wish
+from integration.service.subscribe import agree_on_corrections, end, wish
 from integration.service.wiring import Gradewire
-from integration.store.queries import accounts, subscriptions
+from integration.store.queries import accounts, farewells, subscriptions
 
 
 def create_hook(
@@ -24,8 +27,16 @@ def create_hook(
     options: Mapping[str, Any],
     scope: Mapping[str, Any],
     secret: str | None = None,
+    *,
+    corrections: bool | None = None,
+    key_id: str | None = None,
 ) -> tuple[Shown, bool]:
-    """Subscribe an address to a trigger: (hook, whether it is new). The same address, trigger and filters is the same hook."""
+    """Subscribe an address to a trigger: (hook, whether it is new). The same address, trigger and filters is the same hook.
+
+    Its secret is in the answer where it is new, and never again. Raises Conflict where one is given that does not sign there.
+    With `corrections` it is told of those too (None: as it is, which begins without). `key_id` is the key that asks: once it
+    is revoked, the hook ends.
+    """
     channel = channel_of(gradewire, "webhook")
     try:
         rule = ask(gradewire, trigger, options)
@@ -39,28 +50,41 @@ def create_hook(
         price = cost(gradewire, connection, rule, wanted)
     with gradewire.database.write() as connection:
         accounts.lock(connection, account_id)
+        if key_id is not None and not accounts.is_live(connection, key_id):
+            raise Unauthenticated
         mine = subscriptions.subscriptions(connection, account_id, origin="hook", trigger=trigger)
-        there = [row.destination_id for row in mine if gradewire.vault.open(row.config)["url"] == config["url"]]
-        place = there[0] if there else store_destination(gradewire, connection, account_id, channel, config, "Hook")
-        identity, fresh = wish(gradewire, connection, account_id, rule, wanted, place, "hook")
+        there = {row.destination_id: keys for row in mine if (keys := gradewire.open_config(row.config))["url"] == config["url"]}
+        if there and secret:
+            _check_known(gradewire, secret, *next(iter(there.items())))
+        place = next(iter(there), None) or store_destination(gradewire, connection, account_id, channel, config, "Hook")
+        identity, fresh = wish(gradewire, connection, account_id, rule, wanted, place, "hook", key_id=key_id)
+        if corrections is not None:
+            agree_on_corrections(gradewire, connection, account_id, identity, rule, wanted, wished=corrections)
         row = subscriptions.subscription_of(connection, account_id, identity)
-    return {**show_hook(gradewire, row, with_secret=True), "cost": price.shown()}, fresh
+    shown = {**show_hook(gradewire, row), "secret": None if there else config["secret"], "cost": price.shown()}
+    return shown, fresh
 
 
-def show_hook(gradewire: Gradewire, row: Any, *, with_secret: bool = False) -> Shown:
-    """A hook as its owner sees it; the secret only in the answer that makes it."""
-    config = gradewire.vault.open(row.config)
-    hook = {
+def _check_known(gradewire: Gradewire, secret: str, identity: str, keys: Mapping[str, Any]) -> None:
+    known = [keys["secret"], *(key["secret"] for key in still_signing(keys, gradewire.now()))]
+    if secret not in known:
+        raise Conflict(f"This address is subscribed with another secret: rotate that of {identity}.", field="secret")
+
+
+def show_hook(gradewire: Gradewire, row: Any) -> Shown:
+    """A hook as its owner sees it."""
+    return {
         "id": row.id,
         "event": row.trigger,
-        "target_url": config["url"],
+        "target_url": gradewire.open_config(row.config)["url"],
+        "destination_id": row.destination_id,
         "options": json.loads(row.options),
         "scope": json.loads(row.scope),
         "status": row.status,
         "reason": row.reason,
+        "corrections": bool(row.corrections),
         "created_at": iso(row.created_at),
     }
-    return {**hook, "secret": config["secret"]} if with_secret else hook
 
 
 def list_hooks(gradewire: Gradewire, account_id: str, *, target_url: str | None = None, event: str | None = None) -> list[Shown]:
@@ -76,7 +100,7 @@ def get_hook(gradewire: Gradewire, account_id: str, identity: str) -> Shown:
     with gradewire.database.read() as connection:
         row = subscriptions.subscription_of(connection, account_id, identity)
     if row is None or row.origin != "hook" or row.status == "ended":
-        raise NotFound(f"There is no hook {identity[:40]!r}.")
+        raise NotFound(f"There is no hook {identity[:40]!r}.", field="hook_id")
     return show_hook(gradewire, row)
 
 
@@ -84,8 +108,29 @@ def delete_hook(gradewire: Gradewire, account_id: str, identity: str) -> None:
     """Unsubscribe; idempotent, so that a second DELETE is fine too."""
     with gradewire.database.write() as connection:
         row = subscriptions.subscription_of(connection, account_id, identity)
-        if row is None or row.origin != "hook" or row.status == "ended":
-            return
-        end(gradewire, connection, identity, "deleted")
-        if not subscriptions.others(connection, row.destination_id):
-            subscriptions.change_destination(connection, row.destination_id, status="ended", changed_at=gradewire.now())
+        if row is not None and row.origin == "hook" and row.status != "ended":
+            _end(gradewire, connection, row, "deleted")
+
+
+def end_hooks_of(gradewire: Gradewire, connection: Connection, key_ids: Sequence[str]) -> None:
+    """End the hooks that revoked keys asked for. Their receivers are told so by a DELETE of their address, unless another
+    hook still uses it."""
+    ended = subscriptions.hooks_of(connection, key_ids)
+    for row in ended:
+        _end(gradewire, connection, row, "The API key that asked for it was revoked.")
+    left = {
+        gradewire.open_config(row.config)["url"]
+        for account_id in {row.account_id for row in ended}
+        for row in subscriptions.subscriptions(connection, account_id, origin="hook")
+    }
+    now = gradewire.now()
+    for row in ended:
+        url = gradewire.open_config(row.config)["url"]
+        if url not in left:
+            farewells.add(connection, row.id, gradewire.vault.seal({"url": url}), now)
+
+
+def _end(gradewire: Gradewire, connection: Connection, row: Any, reason: str) -> None:
+    end(gradewire, connection, row.id, reason)
+    if not subscriptions.others(connection, row.destination_id):
+        subscriptions.change_destination(connection, row.destination_id, gradewire.now(), status="ended")

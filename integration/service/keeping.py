@@ -7,10 +7,12 @@ from functools import partial
 
 from integration.domain.history import max_gap
 from integration.domain.retry import DAY
+from integration.service.claiming import EXPIRES_AFTER
 from integration.service.evaluate import active
 from integration.service.feeds import FILL_DAYS
+from integration.service.noticing import KEPT as NOTICES_KEPT
 from integration.service.wiring import Gradewire
-from integration.store.queries import polls, readings, rules
+from integration.store.queries import deliveries, owner_notices, polls, readings, rules
 
 KEPT = 400 * DAY
 #: Rows deleted in one transaction: few enough that no delivery waits for it.
@@ -32,7 +34,10 @@ def prune(gradewire: Gradewire) -> int:
     """Delete readings and polls from before the horizon, in small batches; how many rows went."""
     before = horizon(gradewire)
     gone = sum(_batches(gradewire, partial(readings.prune, source=key, before=before)) for key in gradewire.catalogue.sources)
-    return gone + _batches(gradewire, partial(polls.prune, before=before))
+    with gradewire.database.write() as connection:
+        owner_notices.prune(connection, gradewire.now() - NOTICES_KEPT)
+    expired = partial(deliveries.expire_held, before=gradewire.now() - EXPIRES_AFTER, now=gradewire.now())
+    return gone + _batches(gradewire, partial(polls.prune, before=before)) + _batches(gradewire, expired)
 
 
 def _batches(gradewire: Gradewire, query: Callable[..., int]) -> int:

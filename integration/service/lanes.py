@@ -9,9 +9,6 @@ from typing import Literal
 from integration.service.claiming import Owed
 from integration.service.ways import Target
 
-#: Requests under way to one destination.
-WIDTH = 4
-
 
 @dataclass(slots=True)
 class Lane:
@@ -23,12 +20,12 @@ class Lane:
     queued: bool = False
     pace_ms: float = 0.0
 
-    @property
-    def width(self) -> int:
-        """How many requests may be under way: one where order matters (batches, a preparation still to come)."""
+    def width(self, peers: int) -> int:
+        """How many requests may be under way: one where order matters (batches, a preparation still to come), else this
+        worker's share of what the destination allows; `peers` workers deliver at the moment."""
         channel = self.target.channel
         alone = channel.limits.batch > 1 or (channel.prepare is not None and not self.target.prepared)
-        return 1 if alone else WIDTH
+        return 1 if alone else -(-self.target.width // peers)
 
 
 @dataclass(slots=True)
@@ -39,3 +36,8 @@ class Job:
     owed: list[Owed]
     stage: Literal["prepare", "probe", "send"] = "send"
     tokened: bool = False
+
+    @property
+    def retry(self) -> bool:
+        """Whether any of them was tried before."""
+        return any(one.attempts for one in self.owed)

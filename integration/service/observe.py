@@ -122,17 +122,17 @@ def _commit(gradewire: Gradewire, poll: Poll, fetched: Fetched) -> Observed:
             return poll.ended("waiting")
         events.lock(connection)
         wall = gradewire.now()
-        now = max(wall, readings.newest_known_at(connection) + 1)
         recent = polls.recent(connection, source.key, poll.selection.name, limit=20)
         judgement = judge(rows, recent, expected(connection, source, poll.selection))
         if judgement == "short":
             error = f"Only {rows} rows came, far fewer than before; nothing was changed."
             told = {"rows": rows, "calls": fetched.calls, "error": error}
             pause = wall + _pause(gradewire, poll)
-            polls.settle(connection, poll.id, poll.lease, "partial", now=now, lease_until=pause, **told)
+            polls.settle(connection, poll.id, poll.lease, "partial", now=wall, lease_until=pause, **told)
             return poll.ended("partial", rows=rows, error=error)
         if judgement == "believed":
             baseline(connection, source, poll.slot, rows, wall)
+        now = readings.moment(connection, wall)
         _keep_names(connection, fetched.names, now)
         fresh, found, owed = _take_in(gradewire, connection, poll, fetched.batch, now=now, due=wall)
         seen = {"rows": rows, "fresh": fresh, "calls": fetched.calls, "newest": reached(fetched.batch), "events": found}
@@ -198,7 +198,7 @@ def store_batch(connection: Connection, source: Source, batch: Batch, poll_id: i
     unseen = set(earlier) - readings.known_subjects(connection, source.key, earlier) if earlier else set()
     live = [row for row in fresh if row.subject not in unseen or row.as_of == newest[row.subject]]
     before_live = [row for row in fresh if row.subject in unseen and row.as_of < newest[row.subject]]
-    past = [row._replace(origin="backfill", known_at=min(row.as_of, now - 1)) for row in before_live]
+    past = [row._replace(origin="backfill", known_at=min(row.as_of, now - 1), stored_at=now) for row in before_live]
     readings.add(connection, live + past)
     names, oldest = sorted({row.subject for row in live}), min((row.as_of for row in live), default=0)
     return Stored(names, oldest, len(fresh))

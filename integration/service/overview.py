@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sqlalchemy import Connection
+
 from integration.derive.describe import describe_output
 from integration.domain.errors import NotFound
 from integration.domain.payload import EventPayload, iso
-from integration.service.noticing import latest
+from integration.service.attempts import show_attempts
+from integration.service.destinations import destination_row
+from integration.service.noticing import KEPT, latest
 from integration.service.wiring import Gradewire
-from integration.store.queries import deliveries, events, inbox, overview
+from integration.store.queries import deliveries, events, inbox, overview, subscriptions
+from integration.store.queries import owner_notices as told
 
 Shown = dict[str, Any]
 #: Larger numbers than this are no ids, and no database need see them.
@@ -20,11 +25,11 @@ MOST_ID = 2**53
 # -- events and deliveries -------------------------------------------------------------------------------------------
 
 
-def event_text(gradewire: Gradewire, identity: str) -> str:
-    """An event's JSON as stored. Events are facts of the market: whoever has a key may read them."""
+def event_text(gradewire: Gradewire, identity: str, account_id: str) -> str:
+    """An event's JSON as stored. Events are facts of the market: whoever has a key may read them, but for others' tests."""
     with gradewire.database.read() as connection:
         row = events.one(connection, identity)
-    if row is None:
+    if row is None or row.account_id not in (None, account_id):
         raise NotFound(f"There is no event {identity[:40]!r}.")
     return str(row.payload)
 
@@ -33,9 +38,9 @@ def event_page(gradewire: Gradewire, identity: str, account_id: str | None) -> S
     """An event with the deliveries of it that the viewer may see (None is the operator, who sees all)."""
     with gradewire.database.read() as connection:
         row = events.one(connection, identity)
-        if row is None:
+        if row is None or (account_id is not None and row.account_id not in (None, account_id)):
             raise NotFound(f"There is no event {identity[:40]!r}.")
-        told = overview.deliveries_of(connection, account_id, row.seq)
+        owed = overview.deliveries_of(connection, account_id, row.seq)
     trigger = gradewire.catalogue.triggers.get(row.trigger)
     payload = json.loads(row.payload)
     fields = describe_output(trigger.payload) if trigger else []
@@ -48,7 +53,7 @@ def event_page(gradewire: Gradewire, identity: str, account_id: str | None) -> S
         "about": [(field, payload[field["key"]]) for field in fields if field["key"] in about],
         "created_at": row.created_at,
         "text": json.dumps(payload, indent=2, ensure_ascii=False),
-        "deliveries": [_delivery(told_row) for told_row in told],
+        "deliveries": [_delivery(delivery) for delivery in owed],
     }
 
 
@@ -79,38 +84,33 @@ def _delivery(row: Any) -> Shown:
 
 
 def list_deliveries(
-    gradewire: Gradewire,
-    account_id: str,
-    *,
-    limit: int,
-    state: str | None = None,
-    subscription_id: str | None = None,
-    before: int | None = None,
+    gradewire: Gradewire, account_id: str | None, *, limit: int, state: str | None = None, **wanted: Any
 ) -> list[Shown]:
-    """An account's deliveries, newest first; `before` is the last id of the page before."""
+    """Deliveries, newest first: an account's, or all for the operator (None). See the query for what may be `wanted`."""
     number = next((key for key, name in deliveries.STATES.items() if name == state), None)
     with gradewire.database.read() as connection:
-        rows = deliveries.deliveries(
-            connection, account_id, limit=limit, before=before, state=number, subscription_id=subscription_id
-        )
-    return [_shown(row) for row in rows]
+        rows = deliveries.deliveries(connection, account_id, limit=limit, state=number, **wanted)
+    return [show_delivery(row) for row in rows]
 
 
-def get_delivery(gradewire: Gradewire, account_id: str, identity: int) -> Shown:
-    """One of the account's deliveries with each attempt; NotFound where it is another's or none."""
-    identity = min(identity, MOST_ID)
+def get_delivery(gradewire: Gradewire, account_id: str | None, identity: int) -> Shown:
+    """One delivery with each attempt; NotFound where it is another account's (None sees all) or none."""
     with gradewire.database.read() as connection:
-        rows = deliveries.deliveries(connection, account_id, limit=1, before=identity + 1)
-        if not rows or rows[0].id != identity:
-            raise NotFound(f"There is no delivery {identity}.")
-        tried = deliveries.attempts(connection, account_id, identity)
-    made = [
-        {"at": iso(a.at), "duration_ms": a.duration_ms, "status": a.status, "outcome": a.outcome, "error": a.error} for a in tried
-    ]
-    return {**_shown(rows[0]), "made": made}
+        row = delivery_row(connection, account_id, identity)
+        tried = deliveries.attempts(connection, row.id)
+    return {**show_delivery(row), "made": show_attempts(gradewire, row, tried)}
 
 
-def _shown(row: Any) -> Shown:
+def delivery_row(connection: Connection, account_id: str | None, identity: int) -> Any:
+    """One delivery; NotFound where it is another account's (None sees all) or none."""
+    row = deliveries.one(connection, account_id, min(identity, MOST_ID))
+    if row is None:
+        raise NotFound(f"There is no delivery {min(identity, MOST_ID)}.")
+    return row
+
+
+def show_delivery(row: Any) -> Shown:
+    """A delivery as its owner sees it."""
     pending = row.state == deliveries.PENDING
     return {
         "id": row.id,
@@ -125,10 +125,32 @@ def _shown(row: Any) -> Shown:
         "state": deliveries.STATES[row.state],
         "attempts": row.attempts,
         "reason": row.reason,
+        "told_with": row.lead_id if row.lead_id != row.id else None,
         "created_at": iso(row.created_at),
         "next_attempt_at": iso(row.next_attempt_at) if pending else None,
         "done_at": iso(row.done_at) if row.done_at is not None else None,
     }
+
+
+def owner_notices(gradewire: Gradewire, account_id: str | None, limit: int = 5) -> list[Shown]:
+    """What an account (None: any) was told of its destinations and rules in the last 90 days, newest first."""
+    with gradewire.database.read() as connection:
+        rows = told.newest(connection, account_id, since=gradewire.now() - KEPT, limit=limit)
+    names = ("kind", "title", "text", "destination_id")
+    return [{**{name: getattr(row, name) for name in names}, "at": iso(row.at)} for row in rows]
+
+
+def destination_rows(gradewire: Gradewire, account_id: str | None, limit: int = 200) -> list[Any]:
+    """The newest destinations that the viewer may see, without their settings."""
+    with gradewire.database.read() as connection:
+        rows = subscriptions.destinations(connection, account_id, limit)
+    return [row for row in rows if row.status != "ended"]
+
+
+def destination_owner(gradewire: Gradewire, account_id: str | None, identity: str) -> str:
+    """The account of a destination that the viewer may see; NotFound where there is none."""
+    with gradewire.database.read() as connection:
+        return str(destination_row(connection, account_id, identity).account_id)
 
 
 # -- the installation ------------------------------------------------------------------------------------------------

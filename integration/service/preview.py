@@ -15,8 +15,8 @@ from integration.domain.catalogue import SubjectRow, split_source
 from integration.domain.history import Floats, History, Told
 from integration.domain.payload import iso
 from integration.domain.retry import DAY
-from integration.service.bygone import END, prices
-from integration.service.compose import compose, snapshots_then
+from integration.service.bygone import prices
+from integration.service.compose import END, compose, moment, snapshots_then
 from integration.service.evaluate import Catalogue, identified, unnamed
 from integration.service.lacking import Lack
 from integration.service.trial import Trial
@@ -85,7 +85,7 @@ def _given(connection: Connection, catalogue: Catalogue, trial: Trial, named: Ma
     found = identified(trial.newest)
     stored = events.payloads(connection, list(found))
     fresh = {identity: entry for identity, entry in found.items() if identity not in stored}
-    moments = [(subject, told.firing.as_of, told.known_at) for _, subject, told in fresh.values()]
+    moments = [moment(subject, told, trial.asked) for _, subject, told in fresh.values()]
     shots = dict(zip(fresh, snapshots_then(connection, catalogue.sources, moments), strict=True))
     given = []
     for identity, (rule, subject, told) in reversed(found.items()):

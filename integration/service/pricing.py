@@ -11,12 +11,13 @@ from typing import Any
 from marshmallow import ValidationError, validate
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import MARKET, Source, Trigger
+from integration.domain.catalogue import MARKET, Source, Trigger, rules_in
 from integration.domain.errors import InvalidInput
+from integration.domain.ids import canonical
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
 from integration.service.agenda import intervals, past_of
-from integration.service.evaluate import ActiveRule, logs, polled
+from integration.service.evaluate import ActiveRule, Shelf, polled
 from integration.service.selecting import EVERYTHING, calls_a_look, selected, size
 from integration.service.wanting import Wants, asked, obstacle, wanted, with_ranks, within
 from integration.service.wiring import Gradewire
@@ -151,7 +152,8 @@ def events_a_year(gradewire: Gradewire, connection: Connection, rule: ActiveRule
         return None
     start = now - min(MOST_READINGS // len(picked) * source.cadence, YEAR)
     fired, covered = 0, 0
-    for log in logs(connection, gradewire.catalogue, rule.inputs, since=start - rule.lookback(source), names=picked):
+    shelf = Shelf(connection, gradewire.catalogue.sources, picked, start - rule.lookback(source))
+    for log in shelf.logs(rule.inputs):
         first = max(start, int(log.as_of.min()))
         covered += max(0, int(log.as_of.max()) - first)
         fired += sum(told.firing.as_of > first for told in rule.told(log))
@@ -174,15 +176,18 @@ def _subjects(connection: Connection, source: Source, scope: Scope) -> list[str]
 
 
 def check_available(gradewire: Gradewire, rule: ActiveRule) -> None:
-    """Refuse a rule whose sources are gone or not in the plan, naming the option that chose them and what it may be instead."""
-    reason = unavailable(gradewire, rule.trigger, rule.options)
-    if not reason:
-        return
-    for name, others in _choices(rule.trigger):
-        fit = [each for each in others if not _refused(gradewire, rule, name, each)]
-        if fit:
-            raise InvalidInput(f"{reason} Choose another {name}: {', '.join(fit)}.", field=name)
-    raise InvalidInput(reason, field="trigger")
+    """Refuse a rule whose sources are gone or not in the plan, naming the option that chose them and what it may be instead.
+
+    Of rules inside the options it names the first that cannot be had.
+    """
+    for inside, trigger, options in rules_in(rule.trigger, rule.options):
+        reason = unavailable(gradewire, trigger, options)
+        for name, others in _choices(trigger) if reason else ():
+            fit = [each for each in others if not _refused(gradewire, trigger, options, name, each)]
+            if fit:
+                raise InvalidInput(f"{reason} Choose another {name}: {', '.join(fit)}.", field=inside + name)
+        if reason:
+            raise InvalidInput(reason, field=f"{inside.removesuffix('options.')}trigger")
 
 
 def unavailable(gradewire: Gradewire, trigger: Trigger, options: Mapping[str, Any]) -> str:
@@ -198,9 +203,9 @@ def _choices(trigger: Trigger) -> Iterator[tuple[str, list[str]]]:
                 yield name, [str(each) for each in check.choices]
 
 
-def _refused(gradewire: Gradewire, rule: ActiveRule, name: str, value: str) -> bool:
-    """Whether the rule with another value of an option is no rule, or cannot be had either."""
+def _refused(gradewire: Gradewire, trigger: Trigger, options: Mapping[str, Any], name: str, value: str) -> bool:
+    """Whether a trigger's options with another value of one are none, or cannot be had either."""
     with contextlib.suppress(ValidationError):
-        changed = rule.trigger.options().load({**json.loads(rule.canonical), name: value})
-        return bool(unavailable(gradewire, rule.trigger, changed))
+        changed = trigger.options().load({**json.loads(canonical(options)), name: value})
+        return bool(unavailable(gradewire, trigger, changed))
     return True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from integration.domain.catalogue import Source
 from integration.domain.errors import InvalidInput
 from integration.service.agenda import Agenda, Entry, agenda, note_asked
+from integration.service.needing import awaited
 from integration.service.noticing import keep_notices
 from integration.service.observe import Observed, observe
 from integration.service.selecting import EVERYTHING, Selection
@@ -26,26 +28,36 @@ def poll_due(gradewire: Gradewire, only: Source | None = None) -> list[Observed]
     """
     plan = agenda(gradewire)
     keep_notices(gradewire, plan)
+    waiting = awaited(gradewire)
     ended, broken = list[Observed](), list[Exception]()
     for entry in plan.entries:
         if only is not None and entry.source.key != only.key:
             continue
+        selection = ready(entry.selection, waiting.get(entry.source.key, set()))
         slot = _free_slot(gradewire, plan, entry)
-        if slot is None and not (entry.unread and entry.interval):
+        if selection is None or (slot is None and not (entry.unread and entry.interval and selection == entry.selection)):
             continue
         usage = gradewire.budget.used(gradewire.now())
         if usage.minute >= usage.per_minute or usage.month >= usage.per_month:
             break
         try:
-            ended.append(observe(gradewire, entry.source, entry.selection, slot=slot, again=slot is None))
+            ended.append(observe(gradewire, entry.source, selection, slot=slot, again=slot is None))
         except Exception as error:
             broken.append(error)
         else:
             if ended[-1].status != "waiting":
-                note_asked(gradewire, entry.source, entry.selection)
+                note_asked(gradewire, entry.source, selection)
     if broken:
         raise broken[0]
     return ended
+
+
+def ready(selection: Selection, waiting: Collection[int] | None) -> Selection | None:
+    """What of a selection is to be polled while some ids (None: all) wait for their past; None where nothing is."""
+    if waiting is None or (waiting and selection.ids is None):
+        return None
+    rest = selection.ids if selection.ids is None else tuple(number for number in selection.ids if number not in waiting)
+    return replace(selection, ids=rest) if rest is None or rest else None
 
 
 def _free_slot(gradewire: Gradewire, plan: Agenda, entry: Entry) -> int | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from heapq import heappop, heappush
+from itertools import count
 
 from integration.domain.message import Delivered, HttpRequest, Mail, Reply, Retry, Verdict
-from integration.service.claiming import Batch, Owed
+from integration.domain.retry import SCHEDULE
+from integration.service.claiming import EXACT_MS, Batch, Owed
 from integration.service.helping import Helpers
 from integration.service.lanes import Job, Lane
 from integration.service.settling import Chunk, Ledger
@@ -35,6 +39,8 @@ class Sender:
         self._helpers = Helpers()
         self._lanes: dict[str, Lane] = {}
         self._ready: deque[Lane] = deque()
+        self._timed: list[tuple[float, int, Lane]] = []
+        self._numbers = count()
         self._waiting = 0
         self._settled_since: int | None = None
         self.counts = self._ledger.counts
@@ -53,7 +59,8 @@ class Sender:
         """Add what a claim brought."""
         self.counts.dead += batch.ended
         self.counts.held += batch.held
-        for target, owed in batch.ready:
+        for target, owed, start in batch.ready:
+            target.free_at = max(target.free_at, time.monotonic() + (start - batch.at) / 1000)
             lane = self._lanes.get(target.id)
             if lane is None:
                 lane = self._lanes[target.id] = Lane(target)
@@ -66,10 +73,14 @@ class Sender:
     def step(self, timeout: float) -> None:
         """Start what can start and take in what is over, waiting up to `timeout` seconds for something to be."""
         now = self._now()
+        timeout = self._turn_up(timeout)
         while self._ready and self._transport.has_room():
             lane = self._ready.popleft()
             lane.queued = False
-            self._start(lane, now)
+            if lane.waiting and lane.waiting[0].attempts and not self._transport.has_room(retry=True):
+                self._put_retries_back(lane, now + HORIZON_MS)
+            else:
+                self._start(lane, now)
             self._queue(lane)
         if self._transport.in_flight:
             over = self._transport.finished(min(timeout, 0.02) if self._helpers.busy else timeout)
@@ -79,6 +90,8 @@ class Sender:
             timeout = 0
         if self._helpers.busy:
             self._helpers.run(timeout)
+        elif self._timed and not self._ready and timeout > 0:
+            time.sleep(timeout)
         if self._settled_since is None and self._ledger.chunk:
             self._settled_since = now
         waited = now - self._settled_since if self._settled_since is not None else 0
@@ -103,18 +116,28 @@ class Sender:
     # -- starting ----------------------------------------------------------------------------------------------------
 
     def _queue(self, lane: Lane) -> None:
-        if lane.waiting and not lane.queued and lane.in_flight < lane.width:
+        if lane.waiting and not lane.queued and lane.in_flight < lane.width(self._ways.peers):
             lane.queued = True
-            self._ready.append(lane)
+            if lane.target.free_at > time.monotonic():
+                heappush(self._timed, (lane.target.free_at, next(self._numbers), lane))
+            else:
+                self._ready.append(lane)
+
+    def _turn_up(self, timeout: float) -> float:
+        """Take up lanes whose time has come; how long (seconds, `timeout` at most) until the next one's does."""
+        now = time.monotonic()
+        while self._timed and self._timed[0][0] <= now:
+            self._ready.append(heappop(self._timed)[2])
+        return min(timeout, self._timed[0][0] - now) if self._timed else timeout
 
     def _start(self, lane: Lane, now: int) -> None:
         owed: list[Owed] = []
         while lane.waiting and len(owed) < lane.target.channel.limits.batch:
             one = lane.waiting.popleft()
             self._waiting -= 1
-            if one.message.subscription_id in self._ledger.gone:
-                continue  # it ended in the database with the subscription
-            if self._in_time(one, now):
+            if lane.target.id in self._ledger.closed:
+                self._ledger.hold(one, now + SCHEDULE[0])
+            elif self._in_time(one, now):
                 owed.append(one)
         if owed:
             self._begin(lane, owed, now)
@@ -127,7 +150,10 @@ class Sender:
         return False
 
     def _begin(self, lane: Lane, owed: list[Owed], now: int) -> None:
-        """Render what has to be sent next for these messages, and send it."""
+        """Render what has to be sent next for these messages, and send it; the next request of the lane has its own time."""
+        target = lane.target
+        peers = self._ways.peers if target.step < EXACT_MS else 1
+        target.free_at = max(target.free_at, time.monotonic()) + target.step * peers / 1000
         job = Job(lane, owed)
         try:
             request = self._request(job)
@@ -143,7 +169,7 @@ class Sender:
             work = partial(self._ways.authorization, lane.target.config, request)
             self._helpers.do(work, partial(self._authorized, job, request, headers))
         else:
-            self._transport.start(job, request, headers)
+            self._transport.start(job, request, headers, retry=job.retry)
 
     def _request(self, job: Job) -> HttpRequest | Mail:
         channel, config = job.lane.target.channel, job.lane.target.config
@@ -164,12 +190,12 @@ class Sender:
                 lane.target.channel.render([one.message], lane.target.config)
                 good.append(one)
             except Exception as own:
-                self._ledger.unrendered(one, own, now)
+                self._ledger.unrendered(lane.target, one, own, now)
         if good and len(good) < len(owed):
             self._begin(lane, good, now)
         else:
             for one in good or owed:
-                self._ledger.unrendered(one, error, now)
+                self._ledger.unrendered(lane.target, one, error, now)
 
     # -- what came back ----------------------------------------------------------------------------------------------
 
@@ -180,7 +206,7 @@ class Sender:
 
     def _authorized(self, job: Job, request: HttpRequest, headers: tuple[str, ...], line: tuple[str, ...] | Exception) -> None:
         if isinstance(line, tuple):
-            self._transport.start(job, request, (*headers, *line))
+            self._transport.start(job, request, (*headers, *line), retry=job.retry)
         elif isinstance(line, TokenRefused):
             self._over(job, line.reply, self._now())
         else:
@@ -234,9 +260,18 @@ class Sender:
             alone = self._ledger.settle(lane.target, one, reply, verdict, now)
         if alone:
             self._put_back(lane, alone)
-        elif len(lane.waiting) * lane.pace_ms > HORIZON_MS * lane.width:
-            keep = int(HORIZON_MS * lane.width / lane.pace_ms)
-            self._put_back(lane, now + HORIZON_MS, lane.pace_ms / lane.width, keep)
+        elif len(lane.waiting) * lane.pace_ms > HORIZON_MS * (width := lane.width(self._ways.peers)):
+            keep = int(HORIZON_MS * width / lane.pace_ms)
+            self._put_back(lane, now + HORIZON_MS, lane.pace_ms / width, keep)
+
+    def _put_retries_back(self, lane: Lane, at: int) -> None:
+        """Give back repeated attempts, for which there is no place: half of all places are kept for first ones."""
+        for one in lane.waiting:
+            if one.attempts:
+                self._ledger.hold(one, at)
+        left = deque(one for one in lane.waiting if not one.attempts)
+        self._waiting -= len(lane.waiting) - len(left)
+        lane.waiting = left
 
     def _put_back(self, lane: Lane, at: int, step_ms: float = 0, keep: int = 0) -> None:
         """Give back what a destination cannot get through now, spread over the time that it will need."""

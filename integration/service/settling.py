@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sqlalchemy import Connection
 
+from integration.domain.masking import masked, masked_text
 from integration.domain.message import Dead, Delivered, Reply, Retry, Verdict
 from integration.domain.retry import SCHEDULE, next_wait
+from integration.service import faring
 from integration.service.claiming import HOLD_MS, Owed
 from integration.service.journal import Attempts, failure
 from integration.service.ways import Target
-from integration.store.queries import outbox, tallies
+from integration.store.queries import digests, health, outbox, tallies
 from integration.store.queries.deliveries import DEAD, DELIVERED, PENDING
 from integration.store.queries.outbox import Attempt, Outcome
 
@@ -32,6 +34,7 @@ class Chunk:
     outcomes: list[Outcome] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     changes: list[Callable[[Connection], None]] = field(default_factory=list)
+    leads: list[int] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.outcomes or self.attempts or self.changes)
@@ -39,6 +42,8 @@ class Chunk:
     def write(self, connection: Connection) -> None:
         """Write all of it: first what became of deliveries, for ending a subscription settles what is left."""
         outbox.settle(connection, self.outcomes)
+        if self.leads:
+            digests.follow(connection, self.leads)
         outbox.tried(connection, self.attempts)
         for change in self.changes:
             change(connection)
@@ -57,12 +62,15 @@ class Counts:
 
 
 class Ledger:
-    """Collects what becomes of deliveries until it is taken to be written."""
+    """Collects what becomes of deliveries until it is taken to be written.
+
+    `closed` are destinations that nothing more is sent to until what was written of them has been read again.
+    """
 
     def __init__(self) -> None:
         self.counts = Counts()
+        self.closed: set[str] = set()
         self.chunk = Chunk()
-        self.gone: set[str] = set()
         self.attempts = Attempts()
 
     def take(self) -> Chunk:
@@ -73,6 +81,8 @@ class Ledger:
     def settle(self, target: Target, one: Owed, reply: Reply, verdict: Verdict, now: int) -> int:
         """Note an attempt and what it means. Returns until when (ms) the destination is to be left alone, 0 for not."""
         alone = 0
+        if not isinstance(verdict, Delivered):
+            verdict = replace(verdict, reason=masked_text(verdict.reason, target.secrets))
         if isinstance(verdict, Delivered):
             self.counts.delivered += 1
             outcome, name = one.becomes(DELIVERED, now, attempts=one.attempts + 1), "delivered"
@@ -82,12 +92,18 @@ class Ledger:
             # Once its owner has mended it, it gets all of this: so nothing is spent meanwhile.
             self.counts.held += 1
             outcome, name, alone = one.waits(now + HOLD_MS, _text(verdict.reason)), "retry", now + HOLD_MS
-            self.change(partial(outbox.disable_destination, destination_id=target.id, reason=_text(verdict.reason), now=now))
+            self.change(partial(health.disable, destination_id=target.id, reason=_text(verdict.reason), now=now))
         else:
-            outcome, name = self._never(one, verdict, now), "dead"
-        self.chunk.outcomes.append(outcome)
-        error = _text(f"{reply.error}: {reply.detail}" if reply.detail else reply.error) if reply.error else None
-        head = reply.head[:HEAD_LIMIT] or None
+            outcome, name = self._never(target, one, verdict, now), "dead"
+            alone = now + SCHEDULE[0] if verdict.scope == "gone" else 0
+        if isinstance(verdict, Dead) and verdict.scope != "message":
+            self.closed.add(target.id)
+        for change in faring.note(target, reply, verdict, one.attempts + 1, now):
+            self.change(change)
+        alone = max(alone, target.open_until if target.open_until > now else 0)
+        self._note(one, outcome)
+        error = _text(f"{reply.error}: {masked_text(reply.detail, target.secrets)}".rstrip(": ")) if reply.error else None
+        head = masked(reply.head[:HEAD_LIMIT], target.secrets) or None
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
         self.attempts.made(target, one, reply, name)
         return alone
@@ -108,20 +124,24 @@ class Ledger:
         reason = _text(verdict.reason)
         return one.becomes(PENDING, now + wait, attempts=attempts, ambiguous=one.ambiguous, reason=reason), "retry", alone
 
-    def _never(self, one: Owed, verdict: Dead, now: int) -> Outcome:
+    def _never(self, target: Target, one: Owed, verdict: Dead, now: int) -> Outcome:
         self.counts.dead += 1
         reason = _text(verdict.reason)
         if verdict.scope == "gone":
             subscription = one.message.subscription_id
-            self.gone.add(subscription)
-            self.change(partial(outbox.end_subscription, subscription_id=subscription, reason=reason, now=now))
+            self.change(partial(health.gone, subscription_id=subscription, destination_id=target.id, reason=reason, now=now))
         return one.becomes(DEAD, now, attempts=one.attempts + 1, reason=reason)
 
-    def unrendered(self, one: Owed, error: Exception, now: int) -> None:
+    def unrendered(self, target: Target, one: Owed, error: Exception, now: int) -> None:
         """A channel cannot put this message into its form: no attempt will ever help."""
         self.counts.dead += 1
-        reason = _text(f"could not be rendered: {type(error).__name__}: {error}")
-        self.chunk.outcomes.append(one.becomes(DEAD, now, attempts=one.attempts, reason=reason))
+        reason = _text(masked_text(f"could not be rendered: {type(error).__name__}: {error}", target.secrets))
+        self._note(one, one.becomes(DEAD, now, attempts=one.attempts, reason=reason))
+
+    def _note(self, one: Owed, outcome: Outcome) -> None:
+        self.chunk.outcomes.append(outcome)
+        if one.leads and outcome.state != PENDING:
+            self.chunk.leads.append(one.id)
 
     def hold(self, one: Owed, at: int) -> None:
         """Put a delivery back until then (ms), no attempt spent."""

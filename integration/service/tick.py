@@ -20,6 +20,8 @@ from integration.service.asked import Asked, Circle
 from integration.service.audience import Audience
 from integration.service.crowd import Crowd
 from integration.service.evaluate import ActiveRule, Catalogue, Found, Shelf, identified, store_events
+from integration.service.flapping import Flap, flap
+from integration.service.flapping import tell as tell_flaps
 from integration.service.newest import New, Newest, look
 from integration.store.queries import readings
 
@@ -44,11 +46,14 @@ def evaluate(connection: Connection, catalogue: Catalogue, asked: Asked, new: Ne
             return 0, 0
         crowd, newest = Crowd(connection, new.names), look(connection, new, circle.depth)
         screened, others = screen(circle, crowd, newest)
-        found = detect(connection, catalogue, newest, named(circle, crowd, screened), named(circle, crowd, others))
-        audience = Audience(connection, asked, found, new.now)
+        flaps: list[Flap] = []
+        found = detect(connection, catalogue, newest, named(circle, crowd, screened), named(circle, crowd, others), flaps)
+        audience = Audience(connection, asked, [(rule, subject) for rule, subject, _ in found], new.now)
+        if flaps:
+            tell_flaps(connection, asked, flaps, due)
     wanted = identified(filter(audience.wants, found))
     numbered = store_events(connection, catalogue, wanted, now=new.now, poll_id=new.poll_id)
-    return len(numbered), audience.tell(connection, numbered, new.now, due)
+    return len(numbered), audience.tell(connection, numbered, new.now, due, catalogue.hour)
 
 
 def screen(circle: Circle, crowd: Crowd, newest: Newest) -> tuple[Pairs, Pairs]:
@@ -74,8 +79,12 @@ def detect(
     newest: Newest,
     screened: Mapping[str, Sequence[ActiveRule]],
     others: Mapping[str, Sequence[ActiveRule]],
+    flaps: list[Flap] | None = None,
 ) -> list[Found]:
-    """What came true at the new readings, over as much of the past as tells: of most of what the screen proposes, a little."""
+    """What came true at the new readings, over as much of the past as tells: of most of what the screen proposes, a little.
+
+    What came true in silence again and again is added to `flaps`.
+    """
     new, found = newest.new, list[Found]()
     rest: dict[str, list[ActiveRule]] = {subject: list(each) for subject, each in others.items()}
     longer: dict[str, list[ActiveRule]] = defaultdict(list)
@@ -86,7 +95,7 @@ def detect(
         past = Past(stretches[-1].history) if stretches else None
         for rule in alike:
             if log is not None and past is not None and len(rule.inputs) == 1 and past.tells(rule.conditions):
-                found += _told(rule, log, stretches, new.now)
+                found += _told(rule, log, stretches, new.now, flaps)
             else:
                 longer[subject].append(rule)
     reach = max((_reach(rule, new.source) for each in longer.values() for rule in each), default=0)
@@ -95,14 +104,14 @@ def detect(
         past = Past(stretches[-1].history)
         for rule in alike:
             if past.enough(rule.conditions):
-                found += _told(rule, log, stretches, new.now)
+                found += _told(rule, log, stretches, new.now, flaps)
             else:
                 rest.setdefault(log.subject, []).append(rule)
     longest = max((rule.lookback(new.source) for each in rest.values() for rule in each), default=0)
     for log, alike in _logs(connection, catalogue, rest, new.oldest - longest):
         stretches = list(epochs(log))
         for rule in alike:
-            found += _told(rule, log, stretches, new.now)
+            found += _told(rule, log, stretches, new.now, flaps)
     return found
 
 
@@ -114,14 +123,17 @@ def _reach(rule: ActiveRule, source: Source) -> int:
     )
 
 
-def _told(rule: ActiveRule, log: Log, stretches: Sequence[Epoch], now: int) -> Iterator[Found]:
-    """What a rule tells now. Only where it may have told the same time before are older stretches looked at too."""
+def _told(rule: ActiveRule, log: Log, stretches: Sequence[Epoch], now: int, flaps: list[Flap] | None) -> Iterator[Found]:
+    """What a rule tells now, or else whether it flaps. Only where it may have told the same time before are older stretches
+    looked at too."""
     late = [epoch for epoch in stretches if now in epoch.known_at.values()]
-    if rule.trigger.tell is None and len(late) < len(stretches) and not any(t.known_at == now for t in rule.told(log, late)):
-        return
-    for told in rule.told(log, stretches):
-        if told.known_at == now:
-            yield rule, log.subject, told
+    told = [each for each in rule.told(log, late) if each.known_at == now] if rule.trigger.tell is None else []
+    if rule.trigger.tell is not None or (told and len(late) < len(stretches)):
+        told = [each for each in rule.told(log, stretches) if each.known_at == now]
+    if not told and late and flaps is not None and (found := flap(rule, log.subject, late[-1].history)):
+        flaps.append(found)
+    for each in told:
+        yield rule, log.subject, each
 
 
 def _logs(

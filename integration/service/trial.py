@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 
 from integration.domain.backtest import Mark, flaps, gaps, others
 from integration.domain.catalogue import Source
-from integration.domain.history import History, Log, Told, epochs, max_gap
-from integration.domain.ids import canonical, rule_id
+from integration.domain.history import Epoch, History, Log, Told, epochs, max_gap
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
 from integration.service.bygone import Memory, Past
-from integration.service.evaluate import ActiveRule, Catalogue, Found
+from integration.service.evaluate import ActiveRule, Catalogue, Found, Shelf
+from integration.service.retelling import Replay, asked_since, replay
 
 #: Subjects, and about how many readings, that are looked at together.
 AT_ONCE, READINGS_AT_ONCE = 100, 150_000
@@ -74,11 +74,13 @@ class Gap:
 class Trial:
     """What came of a run. `marks` are all firings, `newest` the newest `limit` of them in full.
 
-    `mended` are the (subject, as_of) of those that would not have come without readings that were filled in later.
-    `history` is the subject's own, where there is just one.
+    `asked` is since when (ms) the rule is asked for, None where it never was. `mended` are the (subject, as_of) of firings
+    that nobody was told of, as what they follow from was filled in later. `history` is the subject's own, where there is
+    just one.
     """
 
     inquiry: Inquiry
+    asked: int | None
     variants: list[Variant]
     marks: list[Mark] = field(default_factory=list)
     newest: list[Found] = field(default_factory=list)
@@ -87,15 +89,25 @@ class Trial:
     silent: int = 0
     history: History | None = None
 
-    def look(self, log: Log, plain: set[int] | None) -> None:
-        """Add one subject; `plain` are the times told without what was filled in later, where anything was."""
-        inquiry, stretches = self.inquiry, list(epochs(log))
-        found = self._within(inquiry.rule.told(log, stretches))
+    def look(self, shelf: Shelf, log: Log | None, whole: Log | None) -> None:
+        """Add one subject by its log, and by that with what was filled in later, where anything was."""
+        rule, shown = self.inquiry.rule, whole or log
+        if shown is None:
+            return
+        stretches = list(epochs(shown))
+        told, late = Replay([]) if log is None else replay(rule, shelf, log, self.asked, None if whole else stretches)
+        if whole is not None:  # it may tell more, but what was told stays as it was
+            there = {each.firing.as_of for each in told}
+            more = [each for each in rule.told(whole, stretches) if each.firing.as_of not in there]
+            told, late = [*told, *more], late | {each.firing.as_of for each in more}
+        self._add(shown, stretches, self._within(told), late)
+
+    def _add(self, log: Log, stretches: Sequence[Epoch], found: Sequence[Told], late: frozenset[int]) -> None:
+        inquiry = self.inquiry
         marks = [_mark(log.subject, told) for told in found]
         self.marks += marks
         self._keep((inquiry.rule, log.subject, told) for told in found)
-        if plain is not None:
-            self.mended |= {(log.subject, mark.as_of) for mark in marks if mark.as_of not in plain}
+        self.mended |= {(log.subject, mark.as_of) for mark in marks if mark.as_of in late}
         for variant in self.variants:
             own = marks if variant.rule is inquiry.rule else self._marks(variant.rule.told(log, stretches), log.subject)
             variant.count += len(own)
@@ -138,7 +150,7 @@ def _mark(subject: str, told: Told) -> Mark:
 
 def run(connection: Connection, catalogue: Catalogue, inquiry: Inquiry, progress: Progress) -> Trial:
     """Replay the stored readings of every subject in the order they became known, as live evaluation would have."""
-    trial = Trial(inquiry, variants(inquiry.rule, inquiry.source.cadence))
+    trial = Trial(inquiry, asked_since(connection, inquiry.rule), variants(inquiry.rule, inquiry.source.cadence))
     size = max(1, min(AT_ONCE, READINGS_AT_ONCE // readings_of_one(inquiry)))
     memory: Memory = {}
     for start in range(0, len(inquiry.names), size):
@@ -157,16 +169,14 @@ def readings_of_one(inquiry: Inquiry) -> int:
 
 def _look_at(connection: Connection, catalogue: Catalogue, trial: Trial, names: Sequence[str], memory: Memory) -> None:
     inquiry, inputs = trial.inquiry, trial.inquiry.rule.inputs
-    shelf = Past(connection, catalogue, names, inquiry.since, memory=memory)
-    logs = {log.subject: log for log in shelf.logs(inputs) if log.subject in names}
-    mended = [name for name in logs if shelf.mended(inputs, name)]
-    plain = {name: set[int]() for name in mended}
-    without = Past(connection, catalogue, mended, inquiry.since, memory=memory, filled=False)
-    for log in without.logs(inputs) if mended else ():
-        plain[log.subject] = {told.firing.as_of for told in inquiry.rule.told(log)}
+    shelf = Past(connection, catalogue, names, inquiry.since, memory=memory, filled=False)
+    logs = {log.subject: log for log in shelf.logs(inputs)}
+    mended = [name for name in names if shelf.mended(inputs, name)]
+    filled = Past(connection, catalogue, mended, inquiry.since, memory=memory)
+    whole = {log.subject: log for log in filled.logs(inputs)} if mended else {}
     for name in names:
-        if name in logs:
-            trial.look(logs[name], plain.get(name))
+        if name in logs or name in whole:
+            trial.look(shelf, logs.get(name), whole.get(name))
         else:
             trial.note_gaps(name, None)
 
@@ -189,8 +199,6 @@ def _with(rule: ActiveRule, option: str, value: float | None) -> ActiveRule | No
     if option not in schema.fields:
         return None
     try:
-        options = schema.load({**json.loads(rule.canonical), option: value})
+        return ActiveRule.asked(rule.trigger, schema.load({**json.loads(rule.canonical), option: value}))
     except ValidationError:
         return None
-    text = canonical(options)
-    return ActiveRule(rule_id(rule.trigger.key, rule.trigger.semantics, text), rule.trigger, options, text)

@@ -7,9 +7,11 @@ import secrets
 from typing import Any
 
 from integration.domain.ids import event_id
+from integration.domain.masking import masked_text
 from integration.domain.message import Dead, Delivered, Message
 from integration.domain.payload import iso
 from integration.service.deliver import send_now
+from integration.service.ways import secrets_of
 from integration.service.wiring import Gradewire
 
 
@@ -23,10 +25,11 @@ def send_test(gradewire: Gradewire, destination: Any) -> dict[str, Any]:
     identity = event_id("test", 1, secrets.token_hex(8), destination.id, now)
     event = {**trigger.sample, "id": identity, "sandbox": gradewire.settings.sandbox, "known_at": iso(now)}
     body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
-    channel = gradewire.channels[destination.channel]
+    channel, config = gradewire.channels[destination.channel], gradewire.open_config(destination.config)
     message = Message(identity, "test", now, body, event)
-    reply, verdict = send_now(gradewire, [message], channel, gradewire.open_config(destination.config))
+    reply, verdict = send_now(gradewire, [message], channel, config)
     if isinstance(verdict, Delivered):
         return {"outcome": "delivered", "status": reply.status, "detail": "It was taken."}
     outcome = "dead" if isinstance(verdict, Dead) else "retry"
-    return {"outcome": outcome, "status": reply.status, "detail": verdict.reason or reply.detail or reply.error or ""}
+    detail = masked_text(verdict.reason or reply.detail or reply.error or "", secrets_of(channel, config))
+    return {"outcome": outcome, "status": reply.status, "detail": detail}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
-
+from integration.config import Settings
+from integration.domain.breaker import Breaker
 from integration.domain.catalogue import Channel
 from integration.domain.message import HttpRequest, Mail, Reply
-from integration.domain.signing import signed_headers
+from integration.domain.signing import attempt_headers
+from integration.wire import google
+from integration.wire.egress import ProxiedTransport
 from integration.wire.google import GoogleTokens, TokenRefused
 from integration.wire.http import Transport
 from integration.wire.smtp import SmtpSender
@@ -21,15 +23,58 @@ if TYPE_CHECKING:
     from integration.service.wiring import Gradewire
 
 
+#: Requests a second, and under way at once, of a destination whose owner has set nothing else (delivery reference, 7.3).
+RATE, WIDTH = 10.0, 4
+#: In a market that runs faster than the clock, there is more to tell.
+FAST_RATE = 1_000.0
+
+
 @dataclass(slots=True)
 class Target:
-    """A destination that may be sent to, as it was at `changed_at`; `prepared` once its preparation went through."""
+    """A destination that may be sent to, as it was at `changed_at`; `prepared` once its preparation went through.
+
+    `step` is the ms between the starts of two requests, `width` how many may be under way; `free_at` when the next may
+    start (seconds, monotonic). It fails since `failing_since` (ms, None: it does not), its owner was `warned` of that; its
+    breaker has `opened` so often in a row, last until `open_until` (ms).
+    """
 
     id: str
     channel: Channel
     config: Mapping[str, Any]
     changed_at: int
     prepared: bool
+    step: float = 0.0
+    width: int = WIDTH
+    free_at: float = 0.0
+    failing_since: int | None = None
+    warned: bool = False
+    opened: int = 0
+    open_until: int = 0
+    breaker: Breaker = field(default_factory=Breaker)
+    _secrets: tuple[str, ...] | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What of its settings nobody may see, in what its receiver answers either."""
+        if self._secrets is None:
+            self._secrets = secrets_of(self.channel, self.config)
+        return self._secrets
+
+
+def secrets_of(channel: Channel, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The secrets in a destination's settings: addresses, fields marked as secret, and the keys it signs with."""
+    declared = channel.config._declared_fields
+    shown = {name for name, field in declared.items() if not field.metadata.get("secret")}
+    found = [(name in shown, text) for name, value in config.items() for text in _texts(value)]
+    return tuple(dict.fromkeys(text for public, text in found if not public or text.startswith(("http://", "https://"))))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
 
 
 @dataclass
@@ -37,7 +82,8 @@ class Ways:
     """The channels, what opens a destination's sealed settings, and the ways out.
 
     `token_for` gives the access token for a destination's settings, `forget_token` says that one was not taken.
-    `public_url` and `sender` (a host name) go into messages. `transport` belongs to one thread.
+    `public_url` and `sender` (a host name) go into messages. `transport` belongs to one thread. `rate` is how many requests a
+    second a destination gets that has no limit of its own; `peers` how many workers deliver at the moment, this one included.
     """
 
     channels: Mapping[str, Channel]
@@ -48,6 +94,8 @@ class Ways:
     forget_token: Callable[[Mapping[str, Any]], None] = lambda _config: None
     public_url: str = ""
     sender: str = "gradewire.invalid"
+    rate: float = RATE
+    peers: int = 1
     targets: dict[str, Target] = field(default_factory=dict)
 
     def mail(self, mail: Mail) -> Reply:
@@ -67,7 +115,7 @@ class Ways:
 
 def signature(config: Mapping[str, Any], request: HttpRequest, message_id: str, now: int) -> tuple[str, ...]:
     """The header lines of a signed request, for an attempt at `now` (ms)."""
-    return signed_headers(config["secret"], message_id, now // 1000, request.body) if request.signed else ()
+    return attempt_headers(config, message_id, now, request.body) if request.signed else ()
 
 
 _mine = threading.local()
@@ -83,11 +131,17 @@ def ways_of(here: Gradewire) -> Ways:
     return kept[1]
 
 
+def transport_of(settings: Settings, **options: Any) -> Transport[Any]:
+    """HTTP as the operator's settings let it out; the caller closes it."""
+    options |= {"allow_private": settings["allow_private"], "ports": settings["allow_ports"]}
+    proxy = settings["egress_proxy"]
+    return ProxiedTransport(proxy, **options) if proxy else Transport(**options)
+
+
 def build_ways(here: Gradewire) -> Ways:
     """Ways out as the settings say; the caller closes the transport."""
-    settings, session = here.settings, requests.Session()
-    session.trust_env = False
-    tokens = GoogleTokens(session)
+    settings = here.settings
+    tokens = GoogleTokens(lambda: transport_of(settings, total_ms=google.TOTAL_MS))
     mail = None
     if settings["smtp_host"]:
         mail = SmtpSender(
@@ -101,10 +155,11 @@ def build_ways(here: Gradewire) -> Ways:
     return Ways(
         channels=here.channels,
         open_config=here.open_config,
-        transport=Transport(allow_private=settings["allow_private"]),
+        transport=transport_of(settings),
         send_mail=None if mail is None else lambda message: mail.send(message, here.now()),
         token_for=lambda config: tokens.token_for(config["service_account"]),
         forget_token=lambda config: tokens.forget(config["service_account"]),
         public_url=settings["public_url"].rstrip("/"),
+        rate=settings["destination_rate"] or (RATE if here.clock.speed == 1 else FAST_RATE),
         sender=urlsplit(settings["public_url"]).hostname or Ways.sender,
     )

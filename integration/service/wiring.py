@@ -16,7 +16,7 @@ from integration.config import Settings
 from integration.domain.catalogue import Channel
 from integration.domain.clock import MarketClock
 from integration.domain.errors import Conflict, Misconfigured
-from integration.domain.retry import DAY, MINUTE
+from integration.domain.retry import DAY, HOUR, MINUTE
 from integration.service.asked import Asked
 from integration.service.evaluate import Catalogue
 from integration.store import migrate
@@ -49,7 +49,7 @@ class Gradewire:
     @cached_property
     def catalogue(self) -> Catalogue:
         """Triggers and sources."""
-        return Catalogue(triggers.load(), sources.load(), self.settings.sandbox)
+        return Catalogue(triggers.load(), sources.load(), self.settings.sandbox, round(self.clock.wall_length(HOUR)))
 
     @cached_property
     def asked(self) -> Asked:

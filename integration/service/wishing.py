@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from integration.domain.errors import BudgetSpent, InvalidInput, TooMany, UpstreamError
 from integration.domain.retry import MINUTE, SECOND
-from integration.service.filling import fill, fill_due, left
+from integration.service.filling import fill, fill_due
 from integration.service.lacking import Lack
+from integration.service.needing import left
 from integration.service.wiring import Gradewire
 from integration.store.queries import past_wishes
 from integration.store.secrets import new_id
@@ -68,13 +69,13 @@ def run(gradewire: Gradewire) -> int:
     if not _fetching.acquire(blocking=False):
         return 0
     try:
-        return fill_due(gradewire) + work_off(gradewire)
+        return fill_due(gradewire) + work_off(gradewire, fill_due)
     finally:
         _fetching.release()
 
 
-def work_off(gradewire: Gradewire) -> int:
-    """Fetch what is wished for, one wish after the other; how many calls that took.
+def work_off(gradewire: Gradewire, between: Callable[[Gradewire], int] = lambda _: 0) -> int:
+    """Fetch what is wished for, one wish after the other, and after each of them what goes before; how many calls that took.
 
     What the plan has no calls for waits until it has; what upstream refuses has failed, and says why.
     """
@@ -85,7 +86,7 @@ def work_off(gradewire: Gradewire) -> int:
             row = past_wishes.claim(connection, now, now + CLAIM)
         if row is None:
             return made
-        made += _fulfil(gradewire, row)
+        made += _fulfil(gradewire, row) + between(gradewire)
 
 
 def _fulfil(gradewire: Gradewire, row: Any) -> int:

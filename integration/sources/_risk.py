@@ -8,12 +8,11 @@ from functools import partial
 import numpy as np
 
 from integration.domain import risk
-from integration.domain.catalogue import Batch, Derivation, Input, Metric, Panel, Source, SubjectRow
+from integration.domain.catalogue import BITCOIN, Batch, Derivation, Input, Metric, Panel, Source, SubjectRow
 from integration.domain.history import Floats, Ints
 from integration.domain.retry import DAY
 
 CLOCK = "daily_ohlcv"
-BITCOIN = "token:3375"
 
 _LABELS: dict[str, tuple[str, str, float | None, float | None]] = {
     "sharpe": ("Sharpe ratio", "ratio", None, None),

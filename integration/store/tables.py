@@ -30,8 +30,16 @@ metadata = MetaData(
 #: SQLite numbers rows by itself only for INTEGER keys, which hold 64 bits there anyway.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 
-#: What this installation is bound to: which upstream its readings came from, where the market clock stands.
-installation = Table("installation", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+#: Marks a column that holds what is encrypted: all of those are encrypted anew when the key is rotated.
+SEALED = {"sealed": True}
+
+#: What this installation is bound to: which upstream its readings came from, where the market clock stands; and what it keeps to
+#: itself, encrypted.
+installation = Table(
+    "installation", metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False, info=SEALED),
+)  # fmt: skip
 
 # -- observing -------------------------------------------------------------------------------------------------------
 
@@ -59,7 +67,8 @@ poll = Table(
     UniqueConstraint("source", "selection", "slot"),
 )  # fmt: skip
 
-#: What a source said about one subject at one as_of; every version is kept. Origin: live, backfill, reconstructed.
+#: What a source said about one subject at one as_of; every version is kept. Origin: live, backfill, reconstructed. One that
+#: counts as known before it was stored says in `stored_at` when that was: until then, nothing was evaluated with it.
 reading = Table(
     "reading", metadata,
     Column("source", Text, primary_key=True),
@@ -71,6 +80,7 @@ reading = Table(
     Column("poll_id", BigInteger),
     Column("values", LargeBinary, nullable=False),
     Column("text", Text),
+    Column("stored_at", BigInteger),
     Index("ix_reading_source_as_of", "source", "as_of"),
 )  # fmt: skip
 
@@ -215,7 +225,7 @@ rule = Table(
 )  # fmt: skip
 
 #: A rule came true. `payload` is the event's JSON, stored once and spliced into feeds and webhooks; `poll_id` the poll that
-#: found it.
+#: found it. One with an `account_id` is no fact of the market but that account's test: nobody else sees it.
 event = Table(
     "event", metadata,
     Column("seq", Serial, primary_key=True, autoincrement=False),
@@ -228,8 +238,10 @@ event = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),
     Column("poll_id", BigInteger),
+    Column("account_id", Text),
     UniqueConstraint("rule_id", "subject", "as_of"),
     Index("ix_event_trigger_seq", "trigger", "seq"),
+    Index("ix_event_known_at_seq", "known_at", "seq"),
 )  # fmt: skip
 
 #: A rule seen through a scope, for pollers. Its members are fixed when they are written, so no old event surfaces later.
@@ -270,7 +282,7 @@ destination = Table(
     Column("channel", Text, nullable=False),
     Column("label", Text, nullable=False),
     Column("hint", Text, nullable=False),
-    Column("config", LargeBinary, nullable=False),
+    Column("config", LargeBinary, nullable=False, info=SEALED),
     Column("status", Text, nullable=False),
     Column("reason", Text),
     Column("created_at", BigInteger, nullable=False),
@@ -289,7 +301,8 @@ destination = Table(
 
 #: An account wants a rule's events, within a scope, at a destination. Status: active, paused, shadow (what it would have
 #: sent is only recorded), ended. `corrections`: also tell when data are corrected under an event that was told. `manner`: each
-#: event by itself, or grouped into digests. `key_id` is the API key that made it.
+#: event by itself, or grouped into digests. `key_id` is the API key that asked for it last. `shadow`: it is one
+#: again after a pause.
 subscription = Table(
     "subscription", metadata,
     Column("id", Text, primary_key=True),
@@ -306,13 +319,14 @@ subscription = Table(
     Column("revision", BigInteger, nullable=False, server_default="0"),
     Column("manner", Text, nullable=False, server_default="each"),
     Column("key_id", Text),
+    Column("shadow", SmallInteger, nullable=False, server_default="0"),
     Index("ix_subscription_revision", "revision"),
     Index("ix_subscription_rule_id_scope", "rule_id", "scope"),
 )  # fmt: skip
 
 #: What is owed to one subscription. State: 0 pending, 1 delivered, 2 dead, 3 recorded only (shadow), 4 grouped (told with the
 #: delivery `lead_id`, whose fate it shares), 5 expired, 6 held (its destination is disabled). Claimed by pushing next_attempt_at
-#: ahead. The delivery that leads a digest names itself.
+#: ahead. The delivery that leads a digest names itself. `wished`: its owner asked for it to be sent again.
 delivery = Table(
     "delivery", metadata,
     Column("id", Serial, primary_key=True),
@@ -328,6 +342,7 @@ delivery = Table(
     Column("done_at", BigInteger),
     Column("reason", Text),
     Column("lead_id", BigInteger),
+    Column("wished", SmallInteger, nullable=False, server_default="0"),
     UniqueConstraint("subscription_id", "event_seq"),
     *(
         Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
@@ -383,7 +398,7 @@ farewell = Table(
     "farewell", metadata,
     Column("id", Serial, primary_key=True),
     Column("subscription_id", Text, nullable=False),
-    Column("target", LargeBinary, nullable=False),
+    Column("target", LargeBinary, nullable=False, info=SEALED),
     Column("created_at", BigInteger, nullable=False),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("next_attempt_at", BigInteger),

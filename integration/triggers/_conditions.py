@@ -22,6 +22,7 @@ Refusal = Callable[[Trigger], str]
 LONGEST = 20_000
 #: A rule as people write it.
 EXAMPLE = {"trigger": "grade_threshold", "options": {"grade": "investor", "preset": "bullish"}}
+WRITTEN, PARTS = json.dumps(EXAMPLE), tuple(EXAMPLE)
 
 
 @cache
@@ -58,12 +59,37 @@ def _plain(value: Any) -> str:
     return json.loads(text) if (text := canonical(value)).startswith('"') else text
 
 
+class Asked(dict[str, Any]):
+    """A loaded rule that knows its place among those that were asked for, which are in another order once loaded."""
+
+    def __init__(self, rule: Rule, place: int) -> None:
+        super().__init__(rule)
+        self.place = place
+
+
+def place_of(rule: Rule, number: int) -> int:
+    """The place of a rule as it was asked for, for errors to name; `number` where it was not."""
+    return rule.place if isinstance(rule, Asked) else number
+
+
+def _always(text: str, *errors: str) -> dict[str, Any]:
+    """One text for several errors of a field, which takes texts as format strings."""
+    return dict.fromkeys(errors, text.replace("{", "{{").replace("}", "}}"))
+
+
 class RuleSchema(Schema):
     """A trigger by its key, and its options; loaded through the trigger's own schema."""
 
-    trigger = fields.String(required=True, metadata=described("Trigger Key", "A trigger of the catalogue", list="triggers"))
+    trigger = fields.String(
+        required=True,
+        error_messages=_always("Name a trigger, such as grade_threshold.", "required", "null", "invalid"),
+        metadata=described("Trigger Key", "A trigger of the catalogue", list="triggers"),
+    )
     options = fields.Dict(
-        keys=fields.String(), load_default=dict, metadata=described("Options", "As that trigger takes them; empty means its own")
+        keys=fields.String(),
+        load_default=dict,
+        error_messages=_always('Write options as an object, such as {"level": 80}.', "null", "invalid"),
+        metadata=described("Options", "As that trigger takes them; empty means its own"),
     )
 
     @post_load
@@ -80,13 +106,20 @@ class RuleSchema(Schema):
 class RuleField(fields.Nested):
     """A rule as an object, or as the same in JSON text, which a query string can carry."""
 
+    default_error_messages = _always(f"Write a rule as {WRITTEN}.", "null", "type")
+
     def __init__(self, refusal: Refusal, **options: Any) -> None:
         super().__init__(RuleSchema, **options)
         self.refusal = refusal
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         value = decoded(value)
-        key = value.get("trigger") if isinstance(value, dict) else None
+        if not isinstance(value, dict):
+            raise self.make_error("type", input=value)
+        for name in value:
+            if name not in PARTS:
+                raise ValidationError({str(name)[:40]: [f"A rule has no such part. {nearest(str(name), PARTS)}"]})
+        key = value.get("trigger")
         # before its options are looked at: one that may not stand here may hold rules itself, without end
         if isinstance(key, str) and key in triggers() and (reason := self.refusal(triggers()[key])):
             raise ValidationError({"trigger": [reason]})
@@ -96,19 +129,21 @@ class RuleField(fields.Nested):
 class RulesField(fields.List[Any]):
     """Rules as a list, or as the same in JSON text. Loaded in canonical order; the same one twice is refused."""
 
+    default_error_messages = _always(f"Write conditions as a list of rules: [{WRITTEN}, …].", "null", "invalid")
+
     def __init__(self, refusal: Refusal, **options: Any) -> None:
         super().__init__(RuleField(refusal), **options)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         # a parser of query strings may hand over a list of texts
         only = value[0] if isinstance(value, list) and len(value) == 1 else value
-        rules = super()._deserialize(decoded(only) if isinstance(only, str) else value, *args, **kwargs)
+        rules: list[Any] = super()._deserialize(decoded(only) if isinstance(only, str) else value, *args, **kwargs)
         seen: dict[str, int] = {}
         for place, rule in enumerate(rules):
             first = seen.setdefault(canonical(rule), place)
             if first != place:
                 raise ValidationError({place: [f"It asks the same as condition {first}: leave it out."]})
-        return ordered(rules)
+        return ordered([Asked(rule, place) for place, rule in enumerate(rules)])
 
 
 def ordered(rules: list[Any]) -> list[Any]:
@@ -127,4 +162,4 @@ def decoded(value: Any) -> Any:
         json.dumps(read, ensure_ascii=False).encode()  # halves of surrogate pairs are no text
         return read
     except (ValueError, RecursionError):
-        raise ValidationError(f"This is no JSON text. Write a rule as {json.dumps(EXAMPLE)}.") from None
+        raise ValidationError(f"This is no JSON text. Write a rule as {WRITTEN}.") from None

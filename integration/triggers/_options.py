@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from integration.domain.delta import MAX_COOLDOWN
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import described
 from integration.domain.retry import DAY, HOUR
 
@@ -20,17 +21,15 @@ WINDOWS = ("published", "30d", "90d", "365d")
 LONGEST_HOLD = 90
 
 
-def confirmations(default: int = 1) -> fields.Integer:
+def confirmations(default: int = 1) -> Whole:
     """How many readings confirm a change: 1 for daily sources, 2 for faster ones."""
     text = "How many readings in a row must agree before it counts; 1 tells at once"
-    return fields.Integer(
-        load_default=default, validate=validate.Range(1, 30), metadata=described("Confirm For", text, unit="readings")
-    )
+    return Whole(load_default=default, validate=validate.Range(1, 30), metadata=described("Confirm For", text, unit="readings"))
 
 
-def quiet_time() -> fields.Float:
+def quiet_time() -> Number:
     """The quiet time after a change."""
-    return fields.Float(
+    return Number(
         load_default=6.0,
         validate=validate.Range(0, MAX_COOLDOWN / HOUR),
         metadata=described("Quiet For", "After a change, further ones within this time are not told", unit="hours"),
@@ -64,13 +63,11 @@ def window(default: str = "90d", windows: tuple[str, ...] = WINDOWS) -> fields.S
     return fields.String(load_default=default, validate=validate.OneOf(list(windows)), metadata=described("Window", text))
 
 
-def band(floor: float, most: float, unit: str = "") -> fields.Float:
+def band(floor: float, most: float, unit: str = "") -> Number:
     """The hysteresis of a level; left out, it is `floor` or 2 % of the level if that is more: see `filled_band`."""
     more = {"unit": unit} if unit else {}
     text = f"How far it must go back before it can cross again; empty means {floor:g}, or 2 % of the level if more"
-    return fields.Float(
-        load_default=None, allow_none=True, validate=validate.Range(0, most), metadata=described("Band", text, **more)
-    )
+    return Number(load_default=None, allow_none=True, validate=validate.Range(0, most), metadata=described("Band", text, **more))
 
 
 def filled_band(options: dict[str, Any], floor: float, level: str = "level") -> dict[str, Any]:
@@ -80,9 +77,9 @@ def filled_band(options: dict[str, Any], floor: float, level: str = "level") -> 
     return options
 
 
-def held_days() -> fields.Float:
+def held_days() -> Number:
     """For how many days a side must have held."""
-    return fields.Float(
+    return Number(
         load_default=0.0,
         validate=validate.Range(0, LONGEST_HOLD),
         metadata=described("Held For", "Tell once it has held for so long; 0 tells at once", unit="days"),
@@ -99,7 +96,8 @@ class Several(fields.String):
     """Some of the choices, comma separated, in any order; an empty text means all. Loaded in the order of the choices."""
 
     def __init__(self, choices: Sequence[str], **options: Any) -> None:
-        super().__init__(load_default=",".join(choices), **options)
+        wrong: dict[str, Any] = {"invalid": f"Write them as one text, separated by commas, of: {', '.join(choices)}."}
+        super().__init__(load_default=",".join(choices), error_messages=wrong, **options)
         self.choices = tuple(choices)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:

@@ -16,6 +16,7 @@ from marshmallow import Schema, fields, post_load, validate
 from integration.domain.catalogue import Options
 from integration.domain.delta import Crossing
 from integration.domain.history import History, Ints
+from integration.domain.numerals import Whole
 from integration.domain.payload import EventPayload, described
 from integration.triggers._options import TriggerOptions
 from integration.triggers._snapshots import ListedToken, some, symbols, turned
@@ -28,10 +29,8 @@ Ranks = Ints
 class TopOptions(TriggerOptions):
     """How many places are watched, and which moves are told."""
 
-    top = fields.Integer(
-        load_default=10, validate=validate.Range(1, 100), metadata=described("Top", "How many places count as the top")
-    )
-    exit_buffer = fields.Integer(
+    top = Whole(load_default=10, validate=validate.Range(1, 100), metadata=described("Top", "How many places count as the top"))
+    exit_buffer = Whole(
         load_default=None,
         allow_none=True,
         validate=validate.Range(0, 100),

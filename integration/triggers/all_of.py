@@ -17,9 +17,10 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import DAY, Sides
 from integration.domain.history import Firing, History, max_gap
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.triggers._compound import Met, inputs, met
-from integration.triggers._conditions import RulesField, loaded, ordered, parts, words
+from integration.triggers._conditions import RulesField, loaded, ordered, parts, place_of, words
 from integration.triggers._levels import (
     UP,
     Crossed,
@@ -83,13 +84,13 @@ class CompoundOptions(TriggerOptions):
             ],
         ),
     )
-    at_least = fields.Integer(
+    at_least = Whole(
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, MOST),
         metadata=described("At Least", "How many of the conditions must be met; empty means all"),
     )
-    within_days = fields.Float(
+    within_days = Number(
         load_default=7.0,
         validate=validate.Range(0, LONGEST_WITHIN),
         metadata=described(
@@ -134,6 +135,11 @@ class CompoundPayload(EventPayload):
     unmet_conditions = fields.String(required=True, metadata=described("Other Conditions", "Those not met, or not known"))
     crossed_at = crossed_at_field()
     suppressed_count = suppressed_field()
+
+
+def inside(options: Options) -> dict[str, tuple[Trigger, Options]]:
+    """The conditions."""
+    return {f"conditions.{place_of(rule, number)}": parts(rule) for number, rule in enumerate(options["conditions"])}
 
 
 def sources(options: Options) -> tuple[str, ...]:
@@ -272,6 +278,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    inside=inside,
     summary=summary,
     sample=sample(
         KEY,

@@ -24,6 +24,7 @@ from marshmallow import ValidationError, fields, post_load, validate
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.retry import DAY
 from integration.triggers._levels import (
@@ -59,7 +60,7 @@ class WarningOptions(TriggerOptions):
     signs = Several(
         list(SIGNS), metadata=described("Signs", f"Which to look for, comma separated, of {', '.join(SIGNS)}; empty means all")
     )
-    at_least = fields.Integer(
+    at_least = Whole(
         load_default=3,
         validate=validate.Range(1, len(SIGNS)),
         metadata=described("At Least", "How many of them must hold together"),

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from marshmallow import fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Watch
 from integration.triggers._levels import (
@@ -42,7 +43,7 @@ FLOOR, LOWEST, HIGHEST = 1.0, -100.0, 10_000.0
 class RelativeOptions(TriggerOptions):
     """Which level, in which direction, over which window."""
 
-    level = fields.Float(
+    level = Number(
         load_default=10.0,
         validate=validate.Range(-90, 1000),
         metadata=described(
@@ -85,6 +86,11 @@ class RelativePayload(EventPayload):
 def sources(options: Options) -> tuple[str, ...]:
     """Risk over the window, derived from daily closes."""
     return (f"risk_{options['window']}",)
+
+
+def against(_options: Options) -> str:
+    """Bitcoin."""
+    return BITCOIN
 
 
 def lookback(options: Options) -> Lookback:
@@ -176,6 +182,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    against=against,
     watch=watch,
     summary=summary,
     sample=sample(

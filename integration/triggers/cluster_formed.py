@@ -18,6 +18,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.delta import cool_down
 from integration.domain.history import Firing, History, Ints
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.retry import DAY
 from integration.triggers._levels import suppressed_field
@@ -34,17 +35,17 @@ WINDOW = 30
 class ClusterOptions(TriggerOptions):
     """What a cluster is, and when it is new."""
 
-    correlation = fields.Float(
+    correlation = Number(
         load_default=0.8,
         validate=validate.OneOf(CORRELATIONS),
         metadata=described("Correlation", "How closely tokens must move together to be linked: 0.7, 0.8 or 0.9"),
     )
-    min_size = fields.Integer(
+    min_size = Whole(
         load_default=5,
         validate=validate.Range(3, 100),
         metadata=described("Minimum Size", "How many tokens make a cluster", unit="tokens"),
     )
-    look_back_days = fields.Integer(
+    look_back_days = Whole(
         load_default=30,
         validate=validate.Range(7, 90),
         metadata=described("New After", "For how many days most of its members must not have been together", unit="days"),

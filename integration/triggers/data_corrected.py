@@ -13,7 +13,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from integration.domain.catalogue import Case, Lookback, Options, Trigger
+from integration.domain.catalogue import Case, Lookback, Options, Trigger, semantics_of
 from integration.domain.corrections import Correction, corrections
 from integration.domain.history import Firing, History, Log, Told, max_gap
 from integration.domain.ids import canonical, event_id
@@ -65,6 +65,11 @@ class CorrectionPayload(EventPayload):
     )
 
 
+def inside(options: Options) -> dict[str, tuple[Trigger, Options]]:
+    """The rule whose events are watched."""
+    return {"of": parts(options["of"])}
+
+
 def sources(options: Options) -> tuple[str, ...]:
     """Those of the rule whose events are watched."""
     trigger, asked = parts(options["of"])
@@ -97,7 +102,7 @@ def _fields(correction: Correction, trigger: Trigger, asked: Options, subject: s
     as_of, old = correction.told.firing.as_of, dict(correction.told.firing.fields)
     new = None if correction.now is None else dict(correction.now.fields)
     return {
-        "corrects": event_id(trigger.key, trigger.semantics, canonical(asked), subject, as_of),
+        "corrects": event_id(trigger.key, semantics_of(trigger, asked), canonical(asked), subject, as_of),
         "corrected_trigger": trigger.key,
         "corrected_label": trigger.label,
         "corrected_as_of": iso(as_of),
@@ -167,6 +172,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     tell=tell,
+    inside=inside,
     summary=summary,
     sample=sample(
         KEY,

@@ -18,6 +18,7 @@ from marshmallow import fields, post_load
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Crossing, Sides, cool_down, level_sides, observed
 from integration.domain.history import Firing, Floats, History, Ints
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.triggers._grades import GRADES, HIGHEST, LOWEST, POSSIBLE
 from integration.triggers._levels import (
@@ -53,13 +54,13 @@ class DualGradeOptions(TriggerOptions):
             "wait (only the investor grade is), avoid (neither); empty means all",
         ),
     )
-    trader_high_at = fields.Float(
+    trader_high_at = Number(
         load_default=60.0, validate=POSSIBLE, metadata=described("Trader High At", "High from this grade up", unit="points")
     )
-    investor_high_at = fields.Float(
+    investor_high_at = Number(
         load_default=60.0, validate=POSSIBLE, metadata=described("Investor High At", "High from this grade up", unit="points")
     )
-    hysteresis = fields.Float(
+    hysteresis = Number(
         load_default=2.0,
         validate=POSSIBLE,
         metadata=described("Band", "How far a grade must go back to be low again", unit="points"),

@@ -16,6 +16,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.delta import Crossing, cool_down, level_sides, moves, observed
 from integration.domain.history import Firing, Floats, History, Ints
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Condition, Move
 from integration.triggers._grades import GRADES, POSSIBLE, grade, grade_field
@@ -30,12 +31,12 @@ class GradeOptions(TriggerOptions):
     """Which grade, and what counts as a change."""
 
     grade = grade()
-    points = fields.Float(
+    points = Number(
         load_default=10.0,
         validate=validate.Range(0.1, 100),
         metadata=described("Points", "Tell when the grade moves by at least this much; 10 is a clear move", unit="points"),
     )
-    window = fields.Integer(
+    window = Whole(
         load_default=1,
         validate=validate.Range(1, 30),
         metadata=described("Over", "Compare with the grade this many readings before", unit="readings"),
@@ -43,13 +44,9 @@ class GradeOptions(TriggerOptions):
     class_change_only = fields.Boolean(
         load_default=False, metadata=described("Class Change Only", "Tell only when it turns bullish, bearish or neutral")
     )
-    bullish_at = fields.Float(
-        load_default=80.0, validate=POSSIBLE, metadata=described("Bullish At", "Bullish from this grade up")
-    )
-    bearish_at = fields.Float(
-        load_default=30.0, validate=POSSIBLE, metadata=described("Bearish At", "Bearish from this grade down")
-    )
-    hysteresis = fields.Float(
+    bullish_at = Number(load_default=80.0, validate=POSSIBLE, metadata=described("Bullish At", "Bullish from this grade up"))
+    bearish_at = Number(load_default=30.0, validate=POSSIBLE, metadata=described("Bearish At", "Bearish from this grade down"))
+    hysteresis = Number(
         load_default=2.0,
         validate=validate.Range(0, 50),
         metadata=described("Band", "How far it must go back to stop being bullish or bearish", unit="points"),

@@ -14,6 +14,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Watch
 from integration.triggers._grades import GRADES, HIGHEST, LOWEST, POSSIBLE, grade, grade_field
@@ -56,7 +57,7 @@ class GradeThresholdOptions(TriggerOptions):
         validate=validate.OneOf([*PRESETS, OWN]),
         metadata=described("Preset", "bullish (80 up), bearish (30 down), moonshot (85 up); own takes the level you give"),
     )
-    level = fields.Float(
+    level = Number(
         load_default=None,
         allow_none=True,
         validate=POSSIBLE,

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History, Ints
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.domain.retry import DAY
 from integration.triggers._levels import (
@@ -35,7 +36,7 @@ from integration.triggers._options import TriggerOptions, band, direction, fille
 from integration.triggers._worth import Worth, drawdowns, in_units_of, returns, rounded
 
 METRIC = "cumulative_roi"
-CLOCK, RANKS, BITCOIN = "indices_performance", "index_ranks", "daily_ohlcv@token:3375"
+CLOCK, RANKS, BTC = "indices_performance", "index_ranks", f"daily_ohlcv@{BITCOIN}"
 #: How many days a period is, and the rank by the return over it; None where there is none.
 PERIODS: Mapping[str, tuple[int, str | None]] = {
     "1d": (1, "rank_by_change_24h"),
@@ -63,7 +64,7 @@ class PerformanceOptions(TriggerOptions):
         validate=validate.OneOf(list(PERIODS)),
         metadata=described("Period", "Over how many days; start is since the index began"),
     )
-    level = fields.Float(
+    level = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(-100, 1000),
@@ -75,7 +76,7 @@ class PerformanceOptions(TriggerOptions):
         validate=validate.OneOf(["none", "bitcoin", "index"]),
         metadata=described("Against", "Compare with Bitcoin, or with another index"),
     )
-    against_index = fields.Integer(
+    against_index = Whole(
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, 1_000_000),
@@ -148,8 +149,13 @@ def sources(options: Options) -> tuple[str, ...]:
     """The index's performance with what it is compared with, or its ranks."""
     if options["kind"] == "lead":
         return (RANKS,)
-    other = {"none": (), "bitcoin": (BITCOIN,), "index": (f"{CLOCK}@index:{options['against_index']}",)}
+    other = {"none": (), "bitcoin": (BTC,), "index": (f"{CLOCK}@{against(options)}",)}
     return (CLOCK, *other[options["against"]])
+
+
+def against(options: Options) -> str | None:
+    """The other index."""
+    return f"index:{options['against_index']}" if options["against"] == "index" else None
 
 
 def lookback(options: Options) -> Lookback:
@@ -295,6 +301,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    against=against,
     summary=summary,
     sample=sample(
         "index_performance",
@@ -317,14 +324,14 @@ TRIGGER = Trigger(
         Case(
             "it gains against Bitcoin",
             {"period": "1d", "against": "bitcoin", "level": 10},
-            _beside(BITCOIN, "close", (0.0, 100.0), (0.0, 100.0), (0.0, 80.0)),
+            _beside(BTC, "close", (0.0, 100.0), (0.0, 100.0), (0.0, 80.0)),
             {2: {"value": 0.25, "against": "bitcoin"}},
         ),
         Case(
             "it is measured on the newest day of Bitcoin's that is known",
             {"period": "1d", "against": "bitcoin"},
             [
-                (day, {METRIC: earned, f"{BITCOIN}.close": close, f"{BITCOIN}.as_of": day - 1})
+                (day, {METRIC: earned, f"{BTC}.close": close, f"{BTC}.as_of": day - 1})
                 for day, earned, close in ((1, 0.0, 100.0), (2, 0.0, 100.0), (3, 0.2, 100.0), (4, 9.9, 100.0))
             ],
             {4: {"value": 0.2, "measured_at": "1970-01-04T00:00:00Z"}},
@@ -346,9 +353,7 @@ TRIGGER = Trigger(
         Case("the first return", {"period": "1d"}, _earned(0.0, 0.5)),
         Case("it trembles within the band", {"period": "start", "level": 50}, _earned(0.52, 0.495, 0.505, 0.491)),
         Case("the day it would be measured from is missing", {"period": "1d"}, [(0, 0.0), (1, 0.0), (3, 0.9)]),
-        Case(
-            "Bitcoin did the same", {"period": "1d", "against": "bitcoin"}, _beside(BITCOIN, "close", (0, 10), (0, 10), (1, 20))
-        ),
+        Case("Bitcoin did the same", {"period": "1d", "against": "bitcoin"}, _beside(BTC, "close", (0, 10), (0, 10), (1, 20))),
         Case("others change places", {"kind": "lead", "period": "7d"}, _ranked(3, 2, 4)),
         Case("too long a silence lies between", {"period": "start"}, [(0, 0.0), (4, 0.5)]),
     ),

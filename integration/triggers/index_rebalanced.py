@@ -17,6 +17,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import COUNTED, Sides, cool_down, level_sides
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.triggers._holdings import SOURCE, Difference, Snapshots, complete, difference, stablecoin_share
 from integration.triggers._levels import (
@@ -44,7 +45,7 @@ class RebalanceOptions(TriggerOptions):
         validate=validate.OneOf(["rebalance", "stablecoin_share"]),
         metadata=described("Kind", "rebalance: holdings or weights change; or stablecoin_share: it crosses a level"),
     )
-    min_weight_change = fields.Float(
+    min_weight_change = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(0.01, 100),
@@ -54,7 +55,7 @@ class RebalanceOptions(TriggerOptions):
             unit="percent points",
         ),
     )
-    stablecoin_share = fields.Float(
+    stablecoin_share = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(0.1, 100),

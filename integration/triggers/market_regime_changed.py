@@ -14,6 +14,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.triggers._levels import (
     DOWN,
@@ -49,7 +50,7 @@ class RegimeOptions(TriggerOptions):
             "Kind", "regime: bullish or bearish; market_cap of all coins; or high_grade_share: how many of them have a high grade"
         ),
     )
-    level = fields.Float(
+    level = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(0.001, 1_000),
@@ -60,7 +61,7 @@ class RegimeOptions(TriggerOptions):
     direction = direction(
         "Tell when it turns bullish or rises above the level (up), turns bearish or falls below (down), or either"
     )
-    hysteresis = fields.Float(
+    hysteresis = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(0, 1_000),

@@ -17,6 +17,7 @@ from marshmallow import fields, validate
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Crossing, Sides
 from integration.domain.history import Firing, History
+from integration.domain.numerals import Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.triggers._levels import (
     DOWN,
@@ -51,7 +52,7 @@ class MomentumOptions(TriggerOptions):
     """Which moves are told."""
 
     direction = direction("Tell when momentum is gained (up), lost (down), or either")
-    steps = fields.Integer(
+    steps = Whole(
         load_default=1,
         validate=validate.Range(1, len(LEVELS) - 1),
         metadata=described("Steps", "Tell only moves over at least this many levels at once; there are five levels"),

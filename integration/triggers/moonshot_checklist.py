@@ -15,6 +15,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.history import Firing, History
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.triggers._checklist import CLOCK, ITEMS, TRADER, UNANSWERED, Checked, check, chosen, counts, sides
 from integration.triggers._grades import POSSIBLE
@@ -33,42 +34,42 @@ class ChecklistOptions(TriggerOptions):
     items = Several(
         list(ITEMS), metadata=described("Items", f"Which items count, comma separated; empty means all: {', '.join(ITEMS)}")
     )
-    required = fields.Integer(
+    required = Whole(
         load_default=9,
         validate=validate.Range(1, len(ITEMS)),
         metadata=described("Items Required", "Tell when at least so many of the items hold", unit="items"),
     )
-    rank_from = fields.Integer(
+    rank_from = Whole(
         load_default=101,
         validate=validate.Range(1, 1_000),
         metadata=described("Rank From", "Not larger than this: the highest market cap rank that is small enough"),
     )
-    rank_to = fields.Integer(
+    rank_to = Whole(
         load_default=1_000,
         validate=validate.Range(1, 1_000),
         metadata=described("Rank To", "Not smaller than this: the lowest market cap rank that is large enough"),
     )
-    min_volume = fields.Float(
+    min_volume = Number(
         load_default=1.0,
         validate=validate.Range(0, 100_000),
         metadata=described("Volume From", "The least volume of a day", unit="million USD"),
     )
-    trader_grade_at = fields.Float(
+    trader_grade_at = Number(
         load_default=85.0,
         validate=POSSIBLE,
         metadata=described("Trader Grade From", "85 and more is called a moonshot", unit="points"),
     )
-    grades_at = fields.Float(
+    grades_at = Number(
         load_default=60.0,
         validate=POSSIBLE,
         metadata=described("Grades From", "Investor, fundamental, technology and valuation grade", unit="points"),
     )
-    scores_at = fields.Float(
+    scores_at = Number(
         load_default=6.0,
         validate=validate.Range(0, 10),
         metadata=described("Scores From", "Every score, from 0 to 10", unit="points"),
     )
-    hysteresis = fields.Integer(
+    hysteresis = Whole(
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, len(ITEMS)),

@@ -17,6 +17,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.history import Firing, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.triggers._levels import level_lookback
 from integration.triggers._options import TriggerOptions
@@ -31,7 +32,7 @@ Who = tuple[str, str]
 
 
 def _limit(label: str, text: str) -> fields.Float:
-    return fields.Float(
+    return Number(
         load_default=None, allow_none=True, validate=validate.Range(0, 1e6), metadata=described(label, text, unit="million USD")
     )
 

@@ -17,6 +17,7 @@ from marshmallow import fields, validate
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.delta import cool_down, moves
 from integration.domain.history import Firing, History, Ints
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.triggers._levels import DOWN, UP, WANTED, direction_field, suppressed_field
 from integration.triggers._moves import began, move_lookback
@@ -31,7 +32,7 @@ METRIC = "current_price"
 class PredictionOptions(MoveOptions):
     """Which prediction, and what counts as a move."""
 
-    scenario = fields.Float(
+    scenario = Number(
         load_default=1.0,
         validate=validate.Range(0.01, 1000),
         metadata=described("Scenario", "For a market so many times its present size, such as 0.5, 1, 2, 4 or 8", unit="times"),
@@ -39,12 +40,12 @@ class PredictionOptions(MoveOptions):
     case = fields.String(
         load_default="base", validate=validate.OneOf(["base", "bear", "moon"]), metadata=described("Case", "base, bear or moon")
     )
-    percent = fields.Float(
+    percent = Number(
         load_default=10.0,
         validate=validate.Range(0.1, 1000),
         metadata=described("Percent", "Tell when the predicted price moves by at least this much", unit="%"),
     )
-    window = fields.Integer(
+    window = Whole(
         load_default=1,
         validate=validate.Range(1, 30),
         metadata=described("Over", "Compare with the prediction this many readings before", unit="readings"),

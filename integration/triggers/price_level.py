@@ -19,6 +19,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import cool_down
 from integration.domain.history import Firing, History
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.triggers._levels import (
     DOWN,
@@ -58,13 +59,13 @@ class LevelOptions(MoveOptions):
             "Line", "own (the level below), or Token Metrics' resistance, support or nearest of both; empty means what fits"
         ),
     )
-    level = fields.Float(
+    level = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(1e-12, 1e9),
         metadata=described("Level", "Your own price; leave it empty to watch resistance and support", unit="USD"),
     )
-    distance = fields.Float(
+    distance = Number(
         load_default=2.0,
         validate=validate.Range(0.01, 50),
         metadata=described("Near Within", "How close is near", unit="%"),
@@ -80,7 +81,7 @@ class LevelOptions(MoveOptions):
         validate=validate.OneOf(list(CLOCKS)),
         metadata=described("Interval", "Look at daily bars; hourly bars (hour) and ten-minute prices (live) for tokens you name"),
     )
-    min_observations = fields.Integer(
+    min_observations = Whole(
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, 30),
@@ -90,7 +91,7 @@ class LevelOptions(MoveOptions):
             unit="readings",
         ),
     )
-    hysteresis = fields.Float(
+    hysteresis = Number(
         load_default=1.0,
         validate=validate.Range(0, 50),
         metadata=described("Band", "How far from the level the price must come, in percent of the level", unit="%"),

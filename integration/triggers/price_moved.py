@@ -18,6 +18,7 @@ from marshmallow import fields, validate
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import cool_down
 from integration.domain.history import Firing, Floats, History, Ints
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.domain.retry import DAY, HOUR
 from integration.triggers._levels import DOWN, UP, WANTED, direction_field, suppressed_field
@@ -60,12 +61,12 @@ class PriceOptions(MoveOptions):
         validate=validate.OneOf([PERCENT, USUAL]),
         metadata=described("Measured In", "percent, or usual_move: multiples of how much this token usually moves"),
     )
-    percent = fields.Float(
+    percent = Number(
         load_default=10.0,
         validate=validate.Range(0.1, 1000),
         metadata=described("Percent", "Tell from this move on, where it is measured in percent", unit="%"),
     )
-    multiple = fields.Float(
+    multiple = Number(
         load_default=3.0,
         validate=validate.Range(0.5, 50),
         metadata=described("Multiple", "Tell from so many times its usual move on, where it is measured so", unit="times"),

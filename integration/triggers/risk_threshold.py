@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Watch
 from integration.triggers._levels import (
@@ -71,6 +72,8 @@ METRICS = {
     "skew": Risk("skewness", "", "skew", DOWN, RATIO, -50, 50, 0),
     "kurtosis": Risk("kurtosis", "", "kurtosis", UP, RATIO, -10, 1000, 10),
 }
+#: Metrics that are 1 for Bitcoin, always.
+TO_BITCOIN = ("beta", "correlation")
 METRIC = "value_at_risk_95"
 
 
@@ -80,7 +83,7 @@ class RiskOptions(TriggerOptions):
     metric = fields.String(
         load_default="value_at_risk", validate=validate.OneOf(list(METRICS)), metadata=described("Metric", "What to watch")
     )
-    worse_than = fields.Float(
+    worse_than = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(-100, 2000),
@@ -94,7 +97,7 @@ class RiskOptions(TriggerOptions):
     also_recovery = fields.Boolean(
         load_default=False, metadata=described("Also Recovery", "Tell as well when it comes back within the limit")
     )
-    hysteresis = fields.Float(
+    hysteresis = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(0, 1000),
@@ -158,6 +161,11 @@ class RiskPayload(EventPayload):
 def sources(options: Options) -> tuple[str, ...]:
     """Published metrics, or those of a window."""
     return ("quantmetrics",) if options["window"] == PUBLISHED else (f"risk_{options['window']}",)
+
+
+def against(options: Options) -> str | None:
+    """Bitcoin, where the metric is about both."""
+    return BITCOIN if options["metric"] in TO_BITCOIN else None
 
 
 def lookback(options: Options) -> Lookback:
@@ -273,6 +281,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    against=against,
     watch=watch,
     summary=summary,
     sample=sample(

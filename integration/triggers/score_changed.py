@@ -15,6 +15,7 @@ from marshmallow import fields, validate
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.delta import cool_down, moves, observed
 from integration.domain.history import Firing, History
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Move
 from integration.triggers._levels import DOWN, UP, WANTED, direction_field, suppressed_field
@@ -45,12 +46,12 @@ class ScoreOptions(MoveOptions):
     score = fields.String(
         load_default="activity", validate=validate.OneOf(list(SCORES)), metadata=described("Score", "Which score to watch")
     )
-    points = fields.Float(
+    points = Number(
         load_default=1.0,
         validate=validate.Range(0.1, HIGHEST),
         metadata=described("Points", "Tell when the score, which goes from 0 to 10, moves by at least this much", unit="points"),
     )
-    window = fields.Integer(
+    window = Whole(
         load_default=7,
         validate=validate.Range(1, 30),
         metadata=described("Over", "Compare with the score this many readings before", unit="readings"),

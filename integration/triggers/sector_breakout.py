@@ -18,6 +18,7 @@ from marshmallow import Schema, fields, validate
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.domain.retry import DAY
 from integration.triggers._levels import counting, level_lookback
@@ -36,37 +37,37 @@ class BreakoutOptions(TriggerOptions):
         validate=validate.Regexp(r"[a-z0-9-]{0,80}\Z", error="Use the slug of a category, such as layer-1."),
         metadata=described("Category", "The slug of the category to watch; empty means any sector", list="categories"),
     )
-    min_tokens = fields.Integer(
+    min_tokens = Whole(
         load_default=3,
         validate=validate.Range(2, 100),
         metadata=described("At Least", "How many tokens of the sector must rise together", unit="tokens"),
     )
-    min_share = fields.Float(
+    min_share = Number(
         load_default=10.0,
         validate=validate.Range(0, 100),
         metadata=described("And A Share Of", "Which share of the sector that must be; 0 goes by the number alone", unit="%"),
     )
-    days = fields.Integer(
+    days = Whole(
         load_default=14,
         validate=validate.Range(1, 30),
         metadata=described("Within", "Over how many days grades are compared", unit="days"),
     )
-    trader_points = fields.Float(
+    trader_points = Number(
         load_default=10.0,
         validate=validate.Range(0.1, 100),
         metadata=described("Trader Grade Rise", "By how much momentum must have risen", unit="points"),
     )
-    investor_points = fields.Float(
+    investor_points = Number(
         load_default=1.0,
         validate=validate.Range(0.1, 100),
         metadata=described("Investor Grade Rise", "By how much the long-term view must have risen", unit="points"),
     )
-    max_rank = fields.Integer(
+    max_rank = Whole(
         load_default=500,
         validate=validate.Range(2, 1_000),
         metadata=described("Largest", "Only tokens of this market cap rank or better: leaves out micro-caps"),
     )
-    hysteresis = fields.Float(
+    hysteresis = Number(
         load_default=25.0,
         validate=validate.Range(0, 100),
         metadata=described("Band", "By which part the number or the share must fall back to end it", unit="%"),

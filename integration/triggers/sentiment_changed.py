@@ -17,6 +17,7 @@ from marshmallow import fields, validate
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.delta import cool_down, moves
 from integration.domain.history import Firing, History
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.domain.screen import Move
 from integration.triggers._levels import DOWN, UP, WANTED, direction_field, suppressed_field
@@ -39,12 +40,12 @@ class SentimentOptions(MoveOptions):
         validate=validate.OneOf(list(ORIGINS)),
         metadata=described("Sentiment Of", "market (all together), news, reddit or twitter"),
     )
-    points = fields.Float(
+    points = Number(
         load_default=10.0,
         validate=validate.Range(0.1, 100),
         metadata=described("Points", "Tell when it, from 0 to 100, moves by at least this much", unit="points"),
     )
-    window = fields.Integer(
+    window = Whole(
         load_default=24,
         validate=validate.Range(1, 168),
         metadata=described("Over", "Compare with the reading this many before; readings are hourly", unit="readings"),

@@ -12,9 +12,10 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
 from integration.domain.delta import level_sides, observed
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Watch
 from integration.triggers._levels import (
@@ -39,7 +40,7 @@ METRIC = "sharpe"
 class SharpeOptions(TriggerOptions):
     """Which level, in which direction, over which window."""
 
-    level = fields.Float(
+    level = Number(
         load_default=1.0,
         validate=validate.Range(-20, 20),
         metadata=described("Level", "The Sharpe ratio to watch; 1.0 is a common start, 2.0 is rare"),
@@ -80,6 +81,11 @@ class SharpePayload(EventPayload):
 def sources(options: Options) -> tuple[str, ...]:
     """Published ratios, or those of a window."""
     return ("quantmetrics",) if options["window"] == "published" else (f"risk_{options['window']}",)
+
+
+def against(options: Options) -> str | None:
+    """Bitcoin, where its ratio is compared with."""
+    return BITCOIN if options["relative_to_btc"] else None
 
 
 def lookback(options: Options) -> Lookback:
@@ -157,6 +163,7 @@ TRIGGER = Trigger(
     label="New Sharpe Ratio Crossing",
     description="Triggers when a token's Sharpe ratio crosses a level.",
     semantics=2,
+    held_from=2,
     subject="token",
     options=SharpeOptions,
     payload=SharpePayload,
@@ -164,6 +171,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    against=against,
     watch=watch,
     summary=summary,
     sample=sample(

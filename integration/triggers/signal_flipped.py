@@ -15,6 +15,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Crossing
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.triggers._grades import POSSIBLE
 from integration.triggers._levels import (
@@ -43,7 +44,7 @@ class SignalOptions(TriggerOptions):
     """Which flips are told."""
 
     direction = turn("Tell when it turns bullish, bearish, or either")
-    min_trader_grade = fields.Float(
+    min_trader_grade = Number(
         load_default=0.0,
         validate=POSSIBLE,
         metadata=described(

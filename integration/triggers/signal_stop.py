@@ -16,6 +16,7 @@ from marshmallow import fields, validate
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import MEMORY, Crossing, Sides, cool_down
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.triggers._levels import (
     DOWN,
@@ -39,7 +40,7 @@ UNKNOWN, ENDED = -1, -2
 class StopOptions(TriggerOptions):
     """How far is too far."""
 
-    percent = fields.Float(
+    percent = Number(
         load_default=10.0,
         validate=validate.Range(0.1, 99),
         metadata=described("Percent", "Tell when the close is this far under the price at the last bullish signal", unit="%"),

@@ -13,6 +13,7 @@ from marshmallow import fields, validate
 
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.history import Firing, History
+from integration.domain.numerals import Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.triggers._coverage import GONE, SOURCE, Changed, CoveredToken, Polls, changes, complete, polled
 from integration.triggers._levels import level_lookback
@@ -23,7 +24,7 @@ from integration.triggers._snapshots import THE_MARKET, some, symbols
 class DelistingOptions(TriggerOptions):
     """How sure one must be."""
 
-    min_observations = fields.Integer(
+    min_observations = Whole(
         load_default=GONE,
         validate=validate.Range(GONE, 30),
         metadata=described("Confirm For", "How many complete polls in a row must be without it; at least 3", unit="readings"),

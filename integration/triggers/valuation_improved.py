@@ -15,6 +15,7 @@ from marshmallow import fields, validate
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.delta import cool_down, observed
 from integration.domain.history import Firing, History
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.domain.retry import DAY
 from integration.triggers._grades import POSSIBLE
@@ -29,17 +30,17 @@ METRIC = "valuation_grade"
 class ValuationOptions(MoveOptions):
     """What counts as an improvement."""
 
-    points = fields.Float(
+    points = Number(
         load_default=5.0,
         validate=validate.Range(0.1, 100),
         metadata=described("Points", "Tell when the valuation grade has risen by at least this much", unit="points"),
     )
-    days = fields.Integer(
+    days = Whole(
         load_default=7,
         validate=validate.Range(1, 90),
         metadata=described("Days Before", "Compare with the grade this many days before; 7 is week over week", unit="days"),
     )
-    min_grade = fields.Float(
+    min_grade = Number(
         load_default=0.0,
         validate=POSSIBLE,
         metadata=described("Minimum Grade", "Only where the valuation grade is at least this now; 0 is any", unit="points"),

@@ -16,6 +16,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Crossing, Sides
 from integration.domain.history import Firing, Floats, History
+from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.retry import DAY
 from integration.triggers._levels import (
@@ -40,7 +41,7 @@ WANTED: Mapping[str, tuple[int, ...]] = {"up": (SPIKE,), "down": (DRY,), "either
 class VolumeOptions(TriggerOptions):
     """How much, in which direction, and under which conditions."""
 
-    times = fields.Float(
+    times = Number(
         load_default=3.0,
         validate=validate.Range(1.1, 100),
         metadata=described("Times", "3 means three times its 30-day median, or a third of it", unit="times"),
@@ -49,20 +50,20 @@ class VolumeOptions(TriggerOptions):
     flat_only = fields.Boolean(
         load_default=False, metadata=described("Only While Price Is Flat", "Tell only where the price hardly moved meanwhile")
     )
-    flat_percent = fields.Float(
+    flat_percent = Number(
         load_default=5.0,
         validate=validate.Range(0.1, 50),
         metadata=described("Flat Within", "The price is flat where it moved by no more than this", unit="%"),
     )
-    flat_days = fields.Integer(
+    flat_days = Whole(
         load_default=7, validate=validate.Range(1, 30), metadata=described("Flat For", "Over so many days", unit="days")
     )
-    min_volume = fields.Float(
+    min_volume = Number(
         load_default=0.0,
         validate=validate.Range(0, 1e12),
         metadata=described("Minimum Volume", "Tell only where the day's volume is at least this; 0 is any", unit="USD"),
     )
-    hysteresis = fields.Float(
+    hysteresis = Number(
         load_default=20.0,
         validate=validate.Range(0, 90),
         metadata=described("Band", "By how much of the limit it must come back before it can be told again", unit="%"),

@@ -1,11 +1,10 @@
-"""The API's readings: who asks, what there is to ask for, feeds, samples, dropdowns, events."""
+"""The API's readings: who asks, what there is to ask for, feeds, samples, dropdowns."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -15,14 +14,13 @@ from flask import Response, g, json, request
 from integration.derive.openapi import DEFAULT_LIMIT, MOST, WINDOW, feed_query
 from integration.domain.catalogue import Trigger
 from integration.domain.errors import InvalidInput, NotFound
-from integration.domain.payload import EventPayload
-from integration.service import feeds, offer, overview
+from integration.service import feeds, offer
 from integration.service.asking import split
 from integration.service.wiring import Gradewire
 from integration.web import schemas
+from integration.web.query import moment
 
 LISTS = ("tokens", "indices", "metrics", "categories", "exchanges")
-_YEAR_10000 = 253_402_300_800_000
 
 
 def reading_routes(gradewire: Gradewire) -> APIBlueprint:
@@ -42,14 +40,6 @@ def reading_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.doc(summary="The catalogue: every trigger with its options, payload, sources and cost")
     def triggers() -> Any:
         return offer.catalogue(gradewire)
-
-    any_event: Any = EventPayload
-
-    @api.get("/events/<event_id>")
-    @api.output(any_event)
-    @api.doc(summary="One event")
-    def event(event_id: str) -> Response:
-        return _json(overview.event_text(gradewire, event_id))
 
     for trigger in gradewire.catalogue.triggers.values():
         _feed_routes(gradewire, api, trigger)
@@ -120,17 +110,4 @@ def _window(given: dict[str, str]) -> feeds.Window:
     if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= MOST:
         raise InvalidInput(f"limit must be a whole number from 1 to {MOST}.", field="limit")
     since = given.get("since")
-    return feeds.Window(int(limit), given.get("after_id") or None, _moment(since) if since else None)
-
-
-def _moment(text: str) -> int:
-    """Milliseconds since 1970 from such a number or from ISO 8601 (UTC unless it says otherwise)."""
-    if re.fullmatch(r"[0-9]{1,15}", text):
-        return min(int(text), _YEAR_10000)
-    for spelling in (text, re.sub(r" (?=[0-9:]+$)", "+", text)):  # a plus that was not percent-encoded comes as a space
-        try:
-            moment = datetime.fromisoformat(spelling)
-        except ValueError:
-            continue
-        return max(0, int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))
-    raise InvalidInput("since must be a time like 2024-01-31T12:00:00Z, or milliseconds since 1970.", field="since")
+    return feeds.Window(int(limit), given.get("after_id") or None, moment(since) if since else None)

@@ -12,6 +12,7 @@ from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 
 from integration.derive.openapi import finish
+from integration.derive.webhooks import add_webhooks
 from integration.service.kept import kept
 from integration.service.wiring import Gradewire
 from integration.web import errors, schemas
@@ -20,13 +21,31 @@ from integration.web.auth import require_key
 from integration.web.backtests import backtest_routes
 from integration.web.body import MOST_BYTES, check_request
 from integration.web.dashboard import page_routes
+from integration.web.deliveries import delivery_routes
+from integration.web.events import event_routes
 from integration.web.hooks import hook_routes
 from integration.web.inbox import inbox_routes
 from integration.web.limits import SlidingWindow
-from integration.web.telling import delivery_routes, destination_routes, subscription_routes
+from integration.web.notices import notice_routes
+from integration.web.replays import replay_routes
+from integration.web.streams import LIFE_S, NAME, Streams, stream_routes
+from integration.web.telling import destination_routes, subscription_routes
 from integration.web.watching import watching_routes
 
 REQUESTS_A_MINUTE = 600
+#: The API, in the order of its chapters.
+ROUTES = (
+    reading_routes,
+    event_routes,
+    stream_routes,
+    backtest_routes,
+    hook_routes,
+    destination_routes,
+    subscription_routes,
+    delivery_routes,
+    replay_routes,
+    notice_routes,
+)
 ABOUT = """What changed in the market, as events: read feeds, or have them sent.
 
 Send your API key in the header `X-Api-Key`. Errors are `{"error": {"code", "message", "field"}}`. Times are UTC.
@@ -45,8 +64,13 @@ class _Json(DefaultJSONProvider):
     sort_keys = False
 
 
-def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minute: int = REQUESTS_A_MINUTE) -> APIFlask:
-    """The application on a Gradewire. With `open_page`, who sits at this machine sees the page without a key."""
+def create_app(
+    gradewire: Gradewire, *, open_page: bool = False, requests_a_minute: int = REQUESTS_A_MINUTE, stream_s: float = LIFE_S
+) -> APIFlask:
+    """The application on a Gradewire. With `open_page`, who sits at this machine sees the page without a key.
+
+    Event streams last `stream_s` seconds; `streams.stop_streams` ends them before that.
+    """
     app = APIFlask("integration.web", title="Gradewire", version=version("gradewire"), docs_path=None)
     app.config.update(
         DESCRIPTION=ABOUT,
@@ -63,6 +87,7 @@ def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minu
         PERMANENT_SESSION_LIFETIME=timedelta(days=7),
     )
     app.json = _Json(app)
+    app.extensions[NAME] = Streams(gradewire, life_s=stream_s)
     errors.register(app)
     _api(app, gradewire, SlidingWindow(requests_a_minute))
     app.register_blueprint(inbox_routes(gradewire))
@@ -82,7 +107,7 @@ def create_app(gradewire: Gradewire, *, open_page: bool = False, requests_a_minu
 
 
 def _api(app: APIFlask, gradewire: Gradewire, window: SlidingWindow) -> None:
-    for routes in (reading_routes, backtest_routes, hook_routes, destination_routes, subscription_routes, delivery_routes):
+    for routes in ROUTES:
         blueprint = routes(gradewire)
         blueprint.before_request(lambda: require_key(gradewire, window))
         blueprint.before_request(check_request)
@@ -92,4 +117,4 @@ def _api(app: APIFlask, gradewire: Gradewire, window: SlidingWindow) -> None:
     def finished(spec: Any) -> Any:
         error = {"$ref": "#/components/schemas/Error"}
         keys = {"triggers": gradewire.catalogue.triggers, "channels": gradewire.channels}
-        return finish(spec, **keys, error=error, said=errors.SAID)
+        return add_webhooks(finish(spec, **keys, error=error, said=errors.SAID), gradewire.catalogue.triggers)

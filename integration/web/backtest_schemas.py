@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import fields, validate
 
+from integration.domain.numerals import Whole
 from integration.domain.payload import described
 from integration.service.backtest import GIVEN, MOST_GIVEN
 from integration.service.trial import KEPT_DAYS
@@ -53,14 +54,12 @@ class BacktestIn(Schema):
     until = fields.Date(
         data_key="to", load_default=None, allow_none=True, metadata=described("To", "The last day; none means the newest stored")
     )
-    flap_days = fields.Integer(
-        strict=True,
+    flap_days = Whole(
         load_default=7,
         validate=validate.Range(1, 365),
         metadata=described("Flap Days", "Within how many days an event in another direction counts as a flap", unit="days"),
     )
-    limit = fields.Integer(
-        strict=True,
+    limit = Whole(
         load_default=GIVEN,
         validate=validate.Range(0, MOST_GIVEN),
         metadata=described("Limit", "How many events to give in full, the newest; all are counted"),

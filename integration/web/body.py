@@ -35,12 +35,21 @@ def _check_json() -> None:
     try:
         body = json.loads(request.get_data())
     except (ValueError, RecursionError) as error:
-        raise BadRequest("The body is not JSON.") from error
+        raise BadRequest(f"The body is not JSON: {_why(error)}. Send an object, such as {{}}.") from error
     if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object.")
+        raise BadRequest("The body must be a JSON object, such as {}.")
     for name, value in body.items():
         if _spoiled(name) or _spoiled(value):
             raise _unstorable(name)
+
+
+def _why(error: Exception) -> str:
+    """What a parser found wrong, and where; nothing of what it was given."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not {error.encoding} at byte {error.start}"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else "a number is too long"
 
 
 def _spoiled(value: Any) -> bool:

@@ -15,6 +15,7 @@ from integration.service import overview
 from integration.service.inbox import receiver
 from integration.service.wiring import Gradewire
 from integration.web.auth import Viewer, from_own_page, log_in, require_viewer, safe_next
+from integration.web.destination_pages import destination_pages
 from integration.web.docs import chapters
 from integration.web.filters import FILTERS
 
@@ -39,6 +40,7 @@ FRAGMENTS: dict[str, Fragment] = {
     "glance": _at_glance,
     "events": lambda gradewire, _: {"events": overview.latest_events(gradewire)},
     "deliveries": lambda gradewire, viewer: overview.latest_deliveries(gradewire, viewer.account_id),
+    "warnings": lambda gradewire, viewer: {"notices": overview.owner_notices(gradewire, viewer.account_id)},
     "upstream": lambda gradewire, _: overview.upstream(gradewire),
     "mail": _mail,
     "hooks": lambda gradewire, viewer: {"hooks": overview.hooks(gradewire) if viewer.is_operator else None},
@@ -74,6 +76,7 @@ def page_routes(gradewire: Gradewire, *, open_page: bool) -> APIBlueprint:
     def event(event_id: str) -> str:
         return render_template("event.html", **overview.event_page(gradewire, event_id, g.viewer.account_id))
 
+    destination_pages(gradewire, page)
     _inbox_pages(page, gradewire)
     _doors(page, gradewire)
     return page

@@ -14,7 +14,8 @@ def chapters(spec: Spec) -> list[dict[str, Any]]:
         for method, operation in operations.items():
             for tag in operation["tags"]:
                 found[tag].append(_operation(spec, method, path, operation))
-    return [{"tag": tag, "operations": operations} for tag, operations in found.items()]
+    sent = [_operation(spec, "post", name, operation["post"]) for name, operation in spec["webhooks"].items()]
+    return [{"tag": tag, "operations": operations} for tag, operations in {**found, "Sent to webhooks": sent}.items()]
 
 
 def _operation(spec: Spec, method: str, path: str, operation: Spec) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def _operation(spec: Spec, method: str, path: str, operation: Spec) -> dict[str,
         "description": operation.get("description", ""),
         "parameters": [
             {"key": entry["name"], "required": entry.get("required", False), **_field(entry.get("schema", {}), entry)}
-            for entry in operation.get("parameters", [])
+            for entry in (_resolved(spec, parameter) for parameter in operation.get("parameters", []))
         ],
         "body": _fields(spec, body) if body else [],
         "answers": [(status, _resolved(spec, answer)["description"]) for status, answer in operation["responses"].items()],

@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 LONGEST = 249
 STATUS: dict[type[errors.GradewireError], int] = {
+    errors.BadCursor: 400,
     errors.InvalidInput: 422,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
@@ -29,7 +30,7 @@ STATUS: dict[type[errors.GradewireError], int] = {
 }
 #: What the API answers beside its successes; the document says the same.
 SAID = {
-    400: "The body is not a JSON object.",
+    400: "The body is not a JSON object, or the cursor is none of this database.",
     401: "The API key is missing, unknown or revoked.",
     404: "There is no such thing, or it is not yours.",
     409: "This contradicts what is already there.",
@@ -98,7 +99,9 @@ def _validation(error: HTTPError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    answer = _answer(status, _code(status), TEXTS.get(status, error.description or error.name))
+    # what is said where it was raised says more than what is said of every such status
+    own = error.description if error.description != type(error).description else None
+    answer = _answer(status, _code(status), own or TEXTS.get(status, error.description or error.name))
     kept = {name: value for name, value in error.get_headers(request.environ) if name in ("Allow", "Retry-After", "Location")}
     answer.headers.update(kept)
     return answer

@@ -22,8 +22,9 @@ def hook_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.output(schemas.HookCreated, status_code=201)
     @api.doc(
         summary="Subscribe an address to a trigger",
-        description="The same address, event and filters again is the same hook: it answers 200 with the same id.",
-        responses={200: schemas.HOOK_THERE},
+        description="The same address, event and filters again is the same hook: it answers 200 with the same id, and without "
+        "the secret. Hooks end when the key that asked for them is revoked.",
+        responses={200: schemas.HOOK_THERE, **schemas.CONFLICT},
     )
     def create(json_data: dict[str, Any]) -> Any:
         options, scope = json_data["options"], json_data["scope"]
@@ -31,9 +32,9 @@ def hook_routes(gradewire: Gradewire) -> APIBlueprint:
         if trigger is not None:
             mixed = split(trigger, json_data["filters"])
             options, scope = mixed[0] | options, mixed[1] | scope
-        hook, fresh = rest_hooks.create_hook(
-            gradewire, g.owner.account_id, json_data["target_url"], json_data["event"], options, scope, json_data["secret"]
-        )
+        what = (json_data["target_url"], json_data["event"], options, scope, json_data["secret"])
+        how = {"corrections": json_data["corrections"], "key_id": g.owner.key_id}
+        hook, fresh = rest_hooks.create_hook(gradewire, g.owner.account_id, *what, **how)
         return hook, 201 if fresh else 200
 
     @api.get("")

@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import fields, validate
 
+from integration.domain.numerals import Whole
 from integration.domain.payload import described
 
 
@@ -107,7 +108,7 @@ class ListQuery(Schema):
     q = fields.String(
         load_default="", validate=validate.Length(max=100), metadata=described("Search", "Part of a name or symbol")
     )
-    page = fields.Integer(load_default=0, validate=validate.Range(0, 1000), metadata=described("Page", "From 0; 100 a page"))
+    page = Whole(load_default=0, validate=validate.Range(0, 1000), metadata=described("Page", "From 0; 100 a page"))
 
 
 class Cost(Schema):
@@ -141,6 +142,11 @@ class HookIn(Schema):
         validate=validate.Length(max=200),
         metadata=described("Signing Secret", "whsec_ and base64 of 24 to 64 bytes; none makes one"),
     )
+    corrections = TrueOrFalse(
+        load_default=None,
+        allow_none=True,
+        metadata=described("Corrections", "Also tell where an event would not have fired on restated data; none means no"),
+    )
 
 
 class HookQuery(Schema):
@@ -156,17 +162,24 @@ class HookOut(Schema):
     id = _text("Hook ID", required=True)
     event = _text("Event", required=True)
     target_url = _text("Address", required=True)
+    destination_id = _text("Destination ID", "To rotate its secret or to set headers", required=True)
     options = _free("Options", "With every default", required=True)
     scope = _free("Scope", "In canonical form", required=True)
     status = _text("Status", "active or paused", required=True)
     reason = _text("Reason", required=True, allow_none=True)
+    corrections = fields.Boolean(required=True, metadata=described("Corrections", "Whether corrections are told too"))
     created_at = _when("Created At", required=True)
 
 
 class HookCreated(HookOut):
-    """A new webhook subscription, and what it costs; its secret is shown only here."""
+    """A webhook subscription, and what it costs; its secret is shown only here, and only where it is new."""
 
-    secret = _text("Signing Secret", "Check Standard Webhooks signatures with it", required=True)
+    secret = _text(
+        "Signing Secret",
+        "Check Standard Webhooks signatures with it; null where it was shown before",
+        required=True,
+        allow_none=True,
+    )
     cost = fields.Nested(Cost, required=True)
 
 
@@ -178,38 +191,11 @@ HOOK_THERE: Any = {
 CONFLICT = {409: "It contradicts what is already there."}
 
 
-class DestinationIn(Schema):
-    """A way out."""
-
-    channel = _text("Channel", required=True)
-    label = fields.String(load_default="", validate=validate.Length(max=80), metadata=described("Label", "A name of your own"))
-    config = _free("Settings", "What the channel needs", required=True)
-
-
-class DestinationOut(Schema):
-    """A way out; its settings stay hidden but for a hint."""
-
-    id = _text("Destination ID", required=True)
-    channel = _text("Channel", required=True)
-    label = _text("Label", required=True)
-    hint = _text("Hint", required=True)
-    status = _text("Status", "active, paused, or disabled until it is mended", required=True)
-    reason = _text("Reason", required=True, allow_none=True)
-    created_at = _when("Created At", required=True)
-
-
-class DestinationCreated(DestinationOut):
-    """A new way out."""
-
-    secret = _text("Signing Secret", "Of a webhook; shown only here")
-
-
-class TestOut(Schema):
-    """What became of a test send."""
-
-    outcome = _text("Outcome", "delivered, retry or dead", required=True)
-    status = fields.Integer(required=True, allow_none=True, metadata=described("Status", "The receiver's; 0 where none came"))
-    detail = _text("Detail", required=True, allow_none=True)
+def _manner(without: str) -> fields.String:
+    text = f"each: every event by itself; grouped: more than five of a poll, or thirty in an hour, as a digest; {without}"
+    return fields.String(
+        load_default=None, allow_none=True, validate=validate.OneOf(["each", "grouped"]), metadata=described("Manner", text)
+    )
 
 
 class SubscriptionIn(Schema):
@@ -220,7 +206,8 @@ class SubscriptionIn(Schema):
     scope = _free("Scope", "Who is watched; none means any", load_default=dict)
     destination_id = _text("Destination ID", required=True)
     shadow = TrueOrFalse(
-        load_default=False, metadata=described("Shadow", "Only record what it would send; resuming it makes it tell")
+        load_default=False,
+        metadata=described("Shadow", "Only record what it would send, until it is wished for or changed to be no shadow"),
     )
     corrections = TrueOrFalse(
         load_default=None,
@@ -229,6 +216,7 @@ class SubscriptionIn(Schema):
             "Corrections", "Also tell where an event would not have fired on restated data; none means webhooks only"
         ),
     )
+    manner = _manner("none means what the channel is used to: chat and e-mail group")
 
 
 class SubscriptionEdit(Schema):
@@ -238,6 +226,10 @@ class SubscriptionEdit(Schema):
         "Options", "Of the trigger, all of them: what is left out of these has its default", load_default=None, allow_none=True
     )
     scope = _free("Scope", "Who is watched; empty means any", load_default=None, allow_none=True)
+    manner = _manner("none means as it is")
+    shadow = TrueOrFalse(
+        load_default=None, allow_none=True, metadata=described("Shadow", "false lets a shadow tell, from the next event on")
+    )
 
 
 class SubscriptionOut(Schema):
@@ -252,7 +244,9 @@ class SubscriptionOut(Schema):
     destination = _text("Destination", required=True)
     status = _text("Status", "active, paused, shadow (what it would send is only recorded) or ended", required=True)
     reason = _text("Reason", required=True, allow_none=True)
+    shadow = fields.Boolean(required=True, metadata=described("Shadow", "Whether it only records, also after a pause"))
     corrections = fields.Boolean(required=True, metadata=described("Corrections", "Whether corrections are told too"))
+    manner = _text("Manner", "each event by itself, or grouped into digests", required=True)
     created_at = _when("Created At", required=True)
 
 
@@ -260,10 +254,6 @@ class SubscriptionCreated(SubscriptionOut):
     """A new wish, and what it costs."""
 
     cost = fields.Nested(Cost, required=True)
-
-
-#: What a delivery may be; shadow is a record of what would have been sent.
-_STATES = ["pending", "delivered", "dead", "shadow"]
 
 
 class PreviewIn(Schema):
@@ -281,48 +271,3 @@ class PreviewOut(Schema):
     options = _free("Options", "With every default", required=True)
     scope = _free("Scope", "In canonical form", required=True)
     cost = fields.Nested(Cost, required=True)
-
-
-class DeliveryQuery(Schema):
-    """Which deliveries."""
-
-    state = fields.String(validate=validate.OneOf(_STATES), metadata=described("State"))
-    subscription_id = _text("Subscription ID")
-    limit = fields.Integer(load_default=100, validate=validate.Range(1, 1000), metadata=described("Limit"))
-    before = fields.Integer(validate=validate.Range(1, 2**53), metadata=described("Before", "The last id of the page before"))
-
-
-class DeliveryOut(Schema):
-    """What is owed to a subscription."""
-
-    id = fields.Integer(required=True)
-    event_id = _text("Event ID", required=True)
-    trigger = _text("Trigger", required=True)
-    subject = _text("Subject", required=True)
-    summary = _text("Summary", required=True)
-    subscription_id = _text("Subscription ID", required=True)
-    destination_id = _text("Destination ID", required=True)
-    channel = _text("Channel", required=True)
-    destination = _text("Destination", required=True)
-    state = fields.String(required=True, validate=validate.OneOf(_STATES))
-    attempts = fields.Integer(required=True)
-    reason = _text("Reason", required=True, allow_none=True)
-    created_at = _when("Created At", required=True)
-    next_attempt_at = _when("Next Attempt At", required=True, allow_none=True)
-    done_at = _when("Done At", required=True, allow_none=True)
-
-
-class Attempt(Schema):
-    """One try."""
-
-    at = _when("At", required=True)
-    duration_ms = fields.Integer(required=True)
-    status = fields.Integer(required=True)
-    outcome = _text("Outcome", required=True)
-    error = _text("Error", required=True, allow_none=True)
-
-
-class DeliveryWithAttempts(DeliveryOut):
-    """What is owed to a subscription, with every try."""
-
-    made = fields.List(fields.Nested(Attempt), required=True, metadata=described("Attempts Made", "Oldest first"))

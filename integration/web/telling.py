@@ -1,4 +1,4 @@
-"""Destinations, subscriptions and deliveries of an account, for every channel."""
+"""Destinations and subscriptions of an account, for every channel."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from werkzeug.routing import BaseConverter
 
 from integration.domain.errors import InvalidInput
 from integration.service import destinations as ways_out
-from integration.service import overview, subscribe
+from integration.service import mending, subscribe
 from integration.service.wiring import Gradewire
-from integration.web import schemas
+from integration.web import destination_schemas, schemas
 
 
 def destination_routes(gradewire: Gradewire) -> APIBlueprint:
@@ -20,24 +20,46 @@ def destination_routes(gradewire: Gradewire) -> APIBlueprint:
     api = APIBlueprint("destinations", __name__, url_prefix="/v1/destinations", tag="Destinations")
 
     @api.post("")
-    @api.input(schemas.DestinationIn)
-    @api.output(schemas.DestinationCreated, status_code=201)
+    @api.input(destination_schemas.DestinationIn)
+    @api.output(destination_schemas.DestinationCreated, status_code=201)
     @api.doc(summary="Set up a way out")
     def create(json_data: dict[str, Any]) -> Any:
-        owner = g.owner.account_id
-        return ways_out.create_destination(gradewire, owner, json_data["channel"], json_data["config"], json_data["label"])
+        channel, config = json_data.pop("channel"), json_data.pop("config")
+        return ways_out.create_destination(gradewire, g.owner.account_id, channel, config, **json_data)
 
     @api.get("")
-    @api.output(schemas.DestinationOut(many=True))
+    @api.output(destination_schemas.DestinationOut(many=True))
     @api.doc(summary="Your destinations")
     def destinations() -> Any:
         return ways_out.list_destinations(gradewire, g.owner.account_id)
 
     @api.get("/<destination_id>")
-    @api.output(schemas.DestinationOut)
+    @api.output(destination_schemas.DestinationOut)
     @api.doc(summary="One destination")
     def destination(destination_id: str) -> Any:
         return ways_out.get_destination(gradewire, g.owner.account_id, destination_id)
+
+    @api.patch("/<destination_id>")
+    @api.input(destination_schemas.DestinationEdit)
+    @api.output(destination_schemas.DestinationOut)
+    @api.doc(
+        summary="Change what is said of it, or its settings",
+        description="A new address holds for deliveries that wait already: they are tried again at once.",
+        responses=schemas.CONFLICT,
+    )
+    def edit(destination_id: str, json_data: dict[str, Any]) -> Any:
+        return mending.edit_destination(gradewire, g.owner.account_id, destination_id, **json_data)
+
+    @api.post("/<destination_id>/rotate")
+    @api.input(destination_schemas.RotateIn)
+    @api.output(destination_schemas.DestinationCreated)
+    @api.doc(
+        summary="Give it a new signing secret, shown in this answer only",
+        description="The old one signs beside it until the overlap ends, so that receivers can change theirs meanwhile.",
+        responses=schemas.CONFLICT,
+    )
+    def rotate(destination_id: str, json_data: dict[str, Any]) -> Any:
+        return mending.rotate_destination(gradewire, g.owner.account_id, destination_id, json_data["overlap_hours"])
 
     @api.delete("/<destination_id>")
     @api.output({}, status_code=204)
@@ -47,19 +69,19 @@ def destination_routes(gradewire: Gradewire) -> APIBlueprint:
         return "", 204
 
     @api.post("/<destination_id>/pause")
-    @api.output(schemas.DestinationOut)
+    @api.output(destination_schemas.DestinationOut)
     @api.doc(summary="Let its deliveries wait")
     def pause(destination_id: str) -> Any:
         return ways_out.set_destination(gradewire, g.owner.account_id, destination_id, "paused")
 
     @api.post("/<destination_id>/resume")
-    @api.output(schemas.DestinationOut)
+    @api.output(destination_schemas.DestinationOut)
     @api.doc(summary="Go on, also after it was disabled and has been mended")
     def resume(destination_id: str) -> Any:
         return ways_out.set_destination(gradewire, g.owner.account_id, destination_id, "active")
 
     @api.post("/<destination_id>/test")
-    @api.output(schemas.TestOut)
+    @api.output(destination_schemas.TestOut)
     @api.doc(summary="Send a made-up event there now, marked as one")
     def test(destination_id: str) -> Any:
         return ways_out.test_destination(gradewire, g.owner.account_id, destination_id)
@@ -88,7 +110,7 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     )
     def create(json_data: dict[str, Any]) -> Any:
         what = (json_data["trigger"], json_data["options"], json_data["scope"], json_data["destination_id"])
-        how = {"shadow": json_data["shadow"], "corrections": json_data["corrections"]}
+        how = {name: json_data[name] for name in ("shadow", "corrections", "manner")} | {"key_id": g.owner.key_id}
         return subscribe.create_subscription(gradewire, g.owner.account_id, *what, **how)
 
     @api.post("/preview")
@@ -114,15 +136,14 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.input(schemas.SubscriptionEdit)
     @api.output(schemas.SubscriptionCreated)
     @api.doc(
-        summary="Change its options or scope, from the next event on",
+        summary="Change its options, scope or manner, or let a shadow tell, from the next event on",
         description="It keeps its id and what it is owed. A new rule's past is told to nobody.",
         responses=schemas.CONFLICT,
     )
     def edit(subscription_id: str, json_data: dict[str, Any]) -> Any:
         if not request.get_data():
-            raise InvalidInput("Name options, scope or both: there is nothing to change.", field="options")
-        what = (json_data["options"], json_data["scope"])
-        return subscribe.edit_subscription(gradewire, g.owner.account_id, subscription_id, *what)
+            raise InvalidInput("Name options, scope, shadow or manner: there is nothing to change.", field="options")
+        return subscribe.edit_subscription(gradewire, g.owner.account_id, subscription_id, **json_data)
 
     @api.delete("/<subscription:subscription_id>")
     @api.output({}, status_code=204)
@@ -139,28 +160,8 @@ def subscription_routes(gradewire: Gradewire) -> APIBlueprint:
 
     @api.post("/<subscription:subscription_id>/resume")
     @api.output(schemas.SubscriptionOut)
-    @api.doc(summary="Tell again, from the next event on; a shadow tells from then on", responses=schemas.CONFLICT)
+    @api.doc(summary="Tell again, from the next event on; a shadow is a shadow again", responses=schemas.CONFLICT)
     def resume(subscription_id: str) -> Any:
         return subscribe.set_subscription(gradewire, g.owner.account_id, subscription_id, "active")
-
-    return api
-
-
-def delivery_routes(gradewire: Gradewire) -> APIBlueprint:
-    """Routes of deliveries."""
-    api = APIBlueprint("deliveries", __name__, url_prefix="/v1/deliveries", tag="Deliveries")
-
-    @api.get("")
-    @api.input(schemas.DeliveryQuery, location="query")
-    @api.output(schemas.DeliveryOut(many=True))
-    @api.doc(summary="What you are owed, newest first")
-    def deliveries(query_data: dict[str, Any]) -> Any:
-        return overview.list_deliveries(gradewire, g.owner.account_id, **query_data)
-
-    @api.get("/<int:delivery_id>")
-    @api.output(schemas.DeliveryWithAttempts)
-    @api.doc(summary="One delivery with every attempt")
-    def delivery(delivery_id: int) -> Any:
-        return overview.get_delivery(gradewire, g.owner.account_id, delivery_id)
 
     return api

@@ -1,7 +1,8 @@
-"""Which addresses may be dialled. Asked of the address of a socket that is about to open, never of a name."""
+"""Where sockets may lead. Asked of the address of a socket that is about to open, never of a name."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
@@ -23,3 +24,21 @@ def may_dial(text: str) -> bool:
         ip = ip.ipv4_mapped
     special = ip.is_multicast or ip.is_reserved or any(ip in network for network in _EXTRA)
     return ip.is_global and not special
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Public addresses at `ports`; or all there are, which is the operator's to set, for trying out."""
+
+    ports: frozenset[int] = frozenset({443})
+    allow_private: bool = False
+
+    def objection(self, address: str, port: int) -> str:
+        """Why no socket may be opened to an address and port; nothing where it may."""
+        if self.allow_private or may_dial(address):
+            return self.port_objection(port)
+        return "the address is not public"
+
+    def port_objection(self, port: int) -> str:
+        """The same for what a port alone says."""
+        return "" if self.allow_private or port in self.ports else f"port {port} is not allowed"

@@ -7,22 +7,25 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
-import requests
 from google.auth import exceptions
 from google.auth.transport import DEFAULT_RETRYABLE_STATUS_CODES
-from google.auth.transport.requests import Request
 from google.oauth2.service_account import Credentials
 
 from integration.domain.errors import GradewireError
-from integration.domain.message import Reply
+from integration.domain.message import HttpRequest, Reply
+from integration.wire.http import Transport
 
 SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 #: A token is renewed this long before it expires.
 EARLY_S = 300
-TIMEOUT_S = 10.0
+#: What a call for a token may take; an answer is a few hundred bytes.
+TOTAL_MS = 10_000
+_KEEP = 16 * 1024
 _NO_TOKEN = "Google's token service answered with something that is no token."  # noqa: S105 (a sentence)
 
 
@@ -41,11 +44,23 @@ class TokenRefused(GradewireError):
         return Reply(0, error="failed" if self.retryable else "token", detail=self.message)
 
 
-class GoogleTokens:
-    """Tokens by service account; for all threads. `clock` is in seconds, UTC."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer as google-auth wants it."""
 
-    def __init__(self, session: requests.Session, clock: Callable[[], float] = time.time) -> None:
-        self._request = Request(session)
+    status: int
+    data: bytes
+    headers: Mapping[str, str]
+
+
+class GoogleTokens:
+    """Tokens by service account; for all threads. `clock` is in seconds, UTC.
+
+    `connect` makes a transport for one call: the address check stands where its sockets open, whatever the key's token_uri.
+    """
+
+    def __init__(self, connect: Callable[[], Transport[Any]], clock: Callable[[], float] = time.time) -> None:
+        self._connect = connect
         self._clock = clock
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[str, float]] = {}
@@ -82,12 +97,16 @@ class GoogleTokens:
             raise TokenRefused(_NO_TOKEN, retryable=True)
         return credentials.token, credentials.expiry.replace(tzinfo=UTC).timestamp()
 
-    def _post(self, **request: Any) -> Any:
+    def _post(self, url: str, method: str, body: bytes, headers: Mapping[str, str]) -> _Answer:
         """One call. A busy answer is raised here, for google-auth would sleep and ask again."""
-        response = self._request(**request, timeout=TIMEOUT_S, allow_redirects=False)
-        if response.status in DEFAULT_RETRYABLE_STATUS_CODES:
-            raise exceptions.TransportError(f"HTTP {response.status}")  # type: ignore[no-untyped-call]
-        return response
+        lines = tuple(f"{name}: {value}" for name, value in headers.items())
+        with closing(self._connect()) as transport:
+            reply = transport.send(HttpRequest(url, body, method, lines, keep=_KEEP))
+        if reply.error == "refused":
+            raise TokenRefused(f"The key's token_uri is not called: {reply.detail}.", retryable=False)
+        if reply.error or reply.status in DEFAULT_RETRYABLE_STATUS_CODES:
+            raise exceptions.TransportError(reply.error or f"HTTP {reply.status}")  # type: ignore[no-untyped-call]
+        return _Answer(reply.status, reply.head, {})
 
 
 def _identity(service_account: Mapping[str, Any]) -> str:

@@ -1,83 +1,101 @@
-"""HTTP to receivers: one pycurl multi loop with kept connections, and the address check where sockets open."""
+"""HTTP to receivers: one pycurl multi with kept connections, and the address check where sockets open."""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import certifi
 import pycurl
 
 from integration.domain.message import HttpRequest, Reply
-from integration.wire.addresses import may_dial
+from integration.wire.addresses import Policy
+from integration.wire.sockets import Sockets, sockets_allowed
 from integration.wire.transfer import Transfer
+from integration.wire.window import SILENCE_S, Window
 
 Tag = TypeVar("Tag")
 
 CONNECT_MS = 5_000
 TOTAL_MS = 15_000
-#: Requests that were answered promptly are limited to the first; slow ones give up their place, up to the second.
-WINDOW = 48
-MOST = 512
-SLOW_MS = 250
+#: Requests under way at once, where the limit of open files allows it. Repeated attempts get at most half of it.
+MOST = 1_024
+#: How long a host's address is remembered (s): as long as a burst. libcurl walks over all that it remembers at the end
+#: of each transfer.
+NAME_S = 2
 
 
 class Transport(Generic[Tag]):
     """Requests under way at once, over kept connections, under one address policy.
 
     libcurl asks the policy when it opens a socket, not when it takes one from its pool: so a policy has a multi, and
-    with it a pool, of its own. `allow_private` is the operator's to set, for receivers in their own network.
+    with it a pool, of its own. `ports` are allowed beside 443; `allow_private` allows all ports and addresses, and is the
+    operator's to set.
     Make it after a fork; use it from one thread at a time. `clock` (seconds) only turns HTTP dates into waits.
     """
 
     def __init__(
-        self, *, allow_private: bool = False, connect_ms: int = CONNECT_MS, total_ms: int = TOTAL_MS,
+        self, *, allow_private: bool = False, ports: Iterable[int] = (), connect_ms: int = CONNECT_MS, total_ms: int = TOTAL_MS,
         ca_file: str | None = None, clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self.total_ms = total_ms
-        self.dial: Callable[[str], bool] = _anything if allow_private else may_dial
+        self.policy = Policy(frozenset({443, *ports}), allow_private)
+        # Half of the sockets are for connections that are kept and idle.
+        self.most = sockets_allowed(2 * MOST) // 2
         self._clock = clock
-        self._options = _options(connect_ms, total_ms, ca_file or certifi.where())
+        self.ca_file = ca_file or certifi.where()
+        self._options = _options(connect_ms, total_ms, self.ca_file)
         self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * MOST)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * self.most)
+        self._sockets = Sockets(self._multi)
         self._idle: list[Transfer] = []
-        self._prompt: OrderedDict[Transfer, None] = OrderedDict()
-        self._slow: set[Transfer] = set()
+        self._busy: set[Transfer] = set()
         self._stillborn: list[tuple[Tag, Reply]] = []
+        self._retries = 0
+        self._window = Window()
 
     @property
     def in_flight(self) -> int:
         """How many requests are under way."""
-        return len(self._prompt) + len(self._slow) + len(self._stillborn)
+        return len(self._busy) + len(self._stillborn)
 
-    def has_room(self) -> bool:
-        """Whether another request may start now: receivers that take their time do not hold up the others."""
-        return len(self._prompt) < WINDOW and len(self._prompt) + len(self._slow) < MOST
+    def has_room(self, *, retry: bool = False) -> bool:
+        """Whether another request may start now; a repeated attempt only where half of all places stay for first ones."""
+        if self._window.full or len(self._busy) >= self.most:
+            return False
+        return not retry or self._retries < self.most // 2
 
-    def start(self, tag: Tag, request: HttpRequest, headers: Sequence[str] = ()) -> None:
+    def start(self, tag: Tag, request: HttpRequest, headers: Sequence[str] = (), *, retry: bool = False) -> None:
         """Begin a request; its end comes from `finished`. `headers` are lines beside the request's own."""
-        transfer = self._idle.pop() if self._idle else Transfer(self._may_dial, self._options)
+        transfer = self._idle.pop() if self._idle else Transfer(self._objection, self._options)
         try:
             transfer.prepare(tag, request, headers)
         except (UnicodeError, ValueError, pycurl.error):
             self._idle.append(transfer)
             self._stillborn.append((tag, Reply(0, error="protocol", detail="the request cannot be written")))
             return
-        transfer.started = time.monotonic()
-        self._prompt[transfer] = None
-        self._multi.add_handle(transfer.curl)
+        transfer.retry, transfer.entered = retry, self._window.enter()
+        self._retries += retry
+        self._busy.add(transfer)
+        self._begin(transfer)
 
     def finished(self, timeout: float) -> list[tuple[Tag, Reply]]:
         """What is over by now, or within `timeout` seconds if nothing is yet: each tag with its reply."""
-        over = self._collect()
-        if not over and timeout > 0:
-            # No socket to wait on yet (a name is being looked up): without a pause this would spin.
-            if self._multi.select(timeout) == -1:
-                time.sleep(min(timeout, 0.005))
-            over = self._collect()
-        self._demote()
+        if self._stillborn:
+            timeout = 0
+        elif self._window.full and len(self._busy) < self.most:
+            timeout = min(timeout, SILENCE_S)
+        in_vain = not self._sockets.turn(timeout)
+        over, self._stillborn = self._stillborn, []
+        more = 1
+        while more:
+            more, good, bad = self._multi.info_read(256)
+            over += [self._end(curl.transfer, 0, "") for curl in good]
+            over += [
+                self._end(curl.transfer, number, text) for curl, number, text in bad if not self._goes_on(curl.transfer, number)
+            ]
+        self._window.looked(in_vain=in_vain)
         return over
 
     def send(self, request: HttpRequest, headers: Sequence[str] = ()) -> Reply:
@@ -89,12 +107,13 @@ class Transport(Generic[Tag]):
 
     def abandon(self) -> None:
         """Drop what is under way."""
-        for transfer in (*self._prompt, *self._slow):
+        for transfer in self._busy:
             self._multi.remove_handle(transfer.curl)
             self._idle.append(transfer)
-        self._prompt.clear()
-        self._slow.clear()
+        self._busy.clear()
         self._stillborn.clear()
+        self._retries = 0
+        self._window = Window()
 
     def close(self) -> None:
         """Drop what is under way and close every connection."""
@@ -102,47 +121,42 @@ class Transport(Generic[Tag]):
         for transfer in self._idle:
             transfer.curl.close()
         self._multi.close()
+        self._sockets.close()
 
-    def _may_dial(self, address: str) -> bool:
-        return self.dial(address)
+    def _objection(self, address: str, port: int) -> str:
+        return self.policy.objection(address, port)
 
-    def _collect(self) -> list[tuple[Tag, Reply]]:
-        self._multi.perform()
-        over, self._stillborn = self._stillborn, []
-        more = 1
-        while more:
-            more, good, bad = self._multi.info_read(WINDOW)
-            over += [self._end(curl.transfer, 0, "") for curl in good]
-            over += [self._end(curl.transfer, number, text) for curl, number, text in bad]
-        return over
+    def _begin(self, transfer: Transfer) -> None:
+        self._multi.add_handle(transfer.curl)
+
+    def _goes_on(self, _transfer: Transfer, _number: int) -> bool:
+        """Whether what libcurl calls failed was a first step."""
+        return False
+
+    def _reply(self, transfer: Transfer, number: int, text: str) -> Reply:
+        return transfer.reply(number, text, self._clock)
 
     def _end(self, transfer: Transfer, number: int, text: str) -> tuple[Tag, Reply]:
-        finished = (transfer.tag, transfer.reply(number, text, self._clock))
+        finished = (transfer.tag, self._reply(transfer, number, text))
         self._multi.remove_handle(transfer.curl)
-        if self._prompt.pop(transfer, self) is self:
-            self._slow.discard(transfer)
+        self._busy.remove(transfer)
+        self._retries -= transfer.retry
+        self._window.leave(transfer.entered)
         self._idle.append(transfer)
         return finished
-
-    def _demote(self) -> None:
-        limit = time.monotonic() - SLOW_MS / 1000
-        while self._prompt and (oldest := next(iter(self._prompt))).started < limit:
-            del self._prompt[oldest]
-            self._slow.add(oldest)
-
-
-def _anything(_address: str) -> bool:
-    return True
 
 
 def _options(connect_ms: int, total_ms: int, ca_file: str) -> list[tuple[int, Any]]:
     return [
-        (pycurl.PROXY, ""),  # a proxy of the environment would be the only address that the check sees
+        # A proxy of the environment would be the only address that the check sees; its exceptions would pass an operator's.
+        (pycurl.PROXY, ""),
+        (pycurl.NOPROXY, ""),
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.FOLLOWLOCATION, 0),
         (pycurl.CONNECTTIMEOUT_MS, connect_ms),
         (pycurl.TIMEOUT_MS, total_ms),
+        (pycurl.DNS_CACHE_TIMEOUT, NAME_S),
         (pycurl.NOSIGNAL, 1),
         (pycurl.CAINFO, ca_file),
         (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pycurl
 
@@ -41,39 +42,55 @@ def seconds_asked(value: str, now: float) -> str | None:
     return str(max(wait, 0.0))
 
 
-class _Socket(socket.socket):
-    """Closes without a warning once pycurl lets go of it: libcurl works on a duplicate."""
-
-    def __del__(self) -> None:
-        self.close()
-
-
 class Transfer:
-    """One easy handle and what it collects; used again and again."""
+    """One easy handle and what it collects; used again and again.
 
-    def __init__(self, dial: Callable[[str], bool], options: Sequence[tuple[int, Any]]) -> None:
+    `objection` is asked for each socket that is about to open: why it must not be, or nothing. While it is `scouting`,
+    none is opened.
+    """
+
+    def __init__(self, objection: Callable[[str, int], str], options: Sequence[tuple[int, Any]]) -> None:
         self.tag: Any = None
+        self.retry, self.entered = False, 0
         self.body = bytearray()
-        self.lines: list[bytes] = []
-        self.opened = self.refused = False
-        self.started = 0.0
+        self.retry_after = b""
+        self.head_bytes = 0
+        self.opened = False
+        self.refused = self.failed = ""
         self.method, self.fresh, self.keep = "POST", False, 0
-        self._dial = dial
+        self.taken_at: str | None = None
+        self.objection, self.scouting = objection, False
         self.curl = pycurl.Curl()
         for option, value in options:
             self.curl.setopt(option, value)
         self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
-        self.curl.setopt(pycurl.HEADERFUNCTION, self.lines.append)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._header)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._write)
         self.curl.transfer = self
 
-    def _open(self, _purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
+    def _open(self, _purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> int:
         family, kind, protocol, where = address
-        if family not in (socket.AF_INET, socket.AF_INET6) or not self._dial(str(where[0])):
-            self.refused = True
-            return int(pycurl.SOCKET_BAD)
-        self.opened = True
-        return _Socket(family, kind, protocol)
+        if family not in (socket.AF_INET, socket.AF_INET6):
+            self.refused = "the address is of an unknown kind"
+        elif objection := self.objection(str(where[0]), int(where[1])):
+            self.refused = objection
+        elif not self.scouting:
+            try:
+                opened = socket.socket(family, kind, protocol).detach()
+            except OSError as error:
+                self.failed = error.strerror or "no socket could be opened"
+            else:
+                self.opened = True
+                return opened
+        return int(pycurl.SOCKET_BAD)
+
+    def _header(self, line: bytes) -> int | None:
+        self.head_bytes += len(line)
+        if self.head_bytes > READ_LIMIT:
+            return 0
+        if line[0] in b"Rr" and line[:12].lower() == b"retry-after:" and not self.retry_after:
+            self.retry_after = line[12:]
+        return None
 
     def _write(self, chunk: bytes) -> int | None:
         self.body += chunk
@@ -82,10 +99,12 @@ class Transfer:
     def prepare(self, tag: Any, request: HttpRequest, headers: Sequence[str]) -> None:
         """Point the handle at a request. Options that stay the same are not set again."""
         curl = self.curl
-        self.tag, self.keep = tag, request.keep
+        self.tag, self.keep, self.taken_at = tag, request.keep, request.taken_at
         self.body.clear()
-        self.lines.clear()
-        self.opened = self.refused = False
+        self.retry_after = b""
+        self.head_bytes = 0
+        self.opened = False
+        self.refused = self.failed = ""
         curl.setopt(pycurl.URL, request.url.encode())
         curl.setopt(pycurl.HTTPHEADER, [*request.headers, *headers])
         if request.method != self.method:
@@ -101,22 +120,29 @@ class Transfer:
 
     def reply(self, number: int, text: str, now: Callable[[], float]) -> Reply:
         """What the finished transfer means; `number` is libcurl's, 0 for success."""
-        curl = self.curl
-        took = int(curl.getinfo(pycurl.TOTAL_TIME) * 1000)
+        took = int(self.curl.getinfo(pycurl.TOTAL_TIME) * 1000)
+        if self.head_bytes > READ_LIMIT:
+            return Reply(0, error="protocol", detail="the answer's head is too long", ambiguous=True, duration_ms=took)
         if number == 0 or number in _ANSWERED:
-            status = curl.getinfo(pycurl.RESPONSE_CODE)
-            wish = None if 200 <= status < 300 else self._retry_after(now())
-            return Reply(status, bytes(self.body[: self.keep]), retry_after=wish, duration_ms=took)
-        if self.refused and not self.opened:
-            return Reply(0, error="refused", detail="the address is not public", duration_ms=took)
+            status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+            wanted = self.retry_after and not 200 <= status < 300
+            wish = seconds_asked(self.retry_after.decode("latin-1"), now()) if wanted else None
+            taken = self.taken_at is not None and 300 <= status < 400 and self._leads_to(self.taken_at)
+            head = bytes(self.body[: self.keep])
+            self.body.clear()
+            return Reply(status, head, retry_after=wish, duration_ms=took, taken=taken)
+        if not self.opened and (self.refused or self.failed):
+            error = "failed" if self.failed else "refused"
+            return Reply(0, error=error, detail=self.failed or self.refused, duration_ms=took)
         # Once any of the request is out, the receiver may have acted on it. Until then libcurl's words help its owner;
         # they name the host at most.
-        sent = curl.getinfo(pycurl.REQUEST_SIZE) > 0
+        sent = self.curl.getinfo(pycurl.REQUEST_SIZE) > 0
         return Reply(0, error=_MARKS.get(number, "failed"), detail="" if sent else text[:200], ambiguous=sent, duration_ms=took)
 
-    def _retry_after(self, now: float) -> str | None:
-        for line in self.lines:
-            name, _, value = line.partition(b":")
-            if name.lower() == b"retry-after":
-                return seconds_asked(value.decode("latin-1"), now)
-        return None
+    def _leads_to(self, host: str) -> bool:
+        """Whether the answer redirects to a host, over TLS."""
+        try:
+            address = urlsplit((self.curl.getinfo_raw(pycurl.REDIRECT_URL) or b"").decode())
+        except ValueError:
+            return False
+        return (address.scheme, address.hostname) == ("https", host)

@@ -243,7 +243,7 @@ class Bench:
             with self.timed("detect_ms"):
                 found = detect(connection, self.catalogue, newest, named(circle, crowd, proposed), named(circle, crowd, others))
             with self.timed("fanout_ms"):
-                audience = Audience(connection, self.asked, found, new.now)
+                audience = Audience(connection, self.asked, [(rule, subject) for rule, subject, _ in found], new.now)
                 wanted = [one for one in found if audience.wants(one)]
             with self.timed("write_ms"):
                 numbered = store_events(connection, self.catalogue, identified(wanted), now=new.now)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
 import time_machine
 
 from integration import channels
@@ -128,9 +127,7 @@ class Sheet:
         self.peer, self.transport = peer, transport
         self.channel = channels.load()["sheets"]
         self.config = loaded("sheets", allow_private=True, **{**peer.config(), **changes})
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.tokens = GoogleTokens(self.session)
+        self.tokens = GoogleTokens(lambda: Transport(allow_private=True, total_ms=3000))
 
     def send(self, request: HttpRequest) -> Reply:
         assert request.auth == "google"
@@ -151,10 +148,8 @@ def google() -> Iterator[GooglePeer]:
 
 
 @pytest.fixture
-def sheet(google: GooglePeer, transport: Transport[None]) -> Iterator[Sheet]:
-    made = Sheet(google, transport)
-    yield made
-    made.session.close()
+def sheet(google: GooglePeer, transport: Transport[None]) -> Sheet:
+    return Sheet(google, transport)
 
 
 def test_every_event_becomes_a_row_below_the_header(sheet: Sheet) -> None:
@@ -206,7 +201,6 @@ def test_a_spreadsheet_that_is_not_shared_says_so(sheet: Sheet) -> None:
 def test_a_renamed_tab_says_so(google: GooglePeer, transport: Transport[None]) -> None:
     sheet = Sheet(google, transport, tab="Q1 / it's gone?")
     verdict = sheet.channel.verdict(sheet.append(event()))
-    sheet.session.close()
     assert isinstance(verdict, Dead)
     assert "no such tab" in verdict.reason
 
@@ -215,7 +209,6 @@ def test_a_tab_with_odd_characters_is_found(google: GooglePeer, transport: Trans
     google.tabs["Q1 / it's #1?"] = []
     sheet = Sheet(google, transport, tab="Q1 / it's #1?")
     assert sheet.append(event()).status == 200
-    sheet.session.close()
     assert len(google.tabs["Q1 / it's #1?"]) == 1
 
 

@@ -72,6 +72,21 @@ def test_the_operator_allows_no_more_than_that(url: str) -> None:
         validate_url(url, allow_http=True)
 
 
+@pytest.mark.parametrize(
+    "url", ["https://example.com:8443/", "http://example.com/", "http://example.com:8443/", "https://example.com/"]
+)
+def test_the_operator_may_name_ports_and_80_allows_plain_http(url: str) -> None:
+    validate_url(url, allow_http=False, ports={80, 443, 8443})
+
+
+@pytest.mark.parametrize(
+    ("url", "remedy"), [("http://example.com/", "https://"), ("https://example.com:8080/", "port 443 and 8443 may be called")]
+)
+def test_other_ports_stay_refused(url: str, remedy: str) -> None:
+    with pytest.raises(ValidationError, match=remedy):
+        validate_url(url, allow_http=False, ports={443, 8443})
+
+
 @settings(deadline=None)
 @given(st.text(max_size=60).map(lambda text: "https://" + text) | st.text(max_size=60))
 def test_what_is_taken_is_plain_https_to_a_host(url: str) -> None:

@@ -14,7 +14,7 @@ from marshmallow import ValidationError
 from integration import channels
 from integration.channels._settings import Operator
 from integration.channels.slack import escaped, fitted
-from integration.domain.message import Dead, Reply
+from integration.domain.message import Dead, Reply, Retry
 from tests.channels.samples import EVENTS, HOSTILE, SLACK, event, loaded, message, rendered
 from tests.peers.slack import DISCORD, check_blocks, displayed, links, texts
 
@@ -133,11 +133,14 @@ def test_a_local_peer_is_for_operators_who_allow_it() -> None:
 @pytest.mark.parametrize(
     ("status", "word", "scope"),
     [
+        (400, b"invalid_payload", "message"),
         (400, b"invalid_blocks", "message"),
         (400, b"no_text", "message"),
         (400, b"user_not_found", "destination"),
         (403, b"action_prohibited", "destination"),
+        (404, b"channel_not_found", "destination"),
         (404, b"no_service", "destination"),
+        (404, b"no_team", "destination"),
         (410, b"channel_is_archived", "destination"),
     ],
 )
@@ -146,6 +149,12 @@ def test_slacks_own_word_is_told(status: int, word: bytes, scope: str) -> None:
     assert isinstance(verdict, Dead)
     assert verdict.scope == scope
     assert word.decode() in verdict.reason
+
+
+@pytest.mark.parametrize(("status", "word"), [(429, b"rate_limited"), (500, b"rollup_error"), (503, b"")])
+def test_what_slack_says_of_itself_is_tried_again(status: int, word: bytes) -> None:
+    assert isinstance(CHANNEL.verdict(Reply(status, word)), Retry)
+    assert CHANNEL.verdict(Reply(429, b"rate_limited", retry_after="30")) == Retry(30.0, "HTTP 429 Too Many Requests.")
 
 
 def test_a_page_of_html_is_not_told() -> None:

@@ -10,7 +10,7 @@ from svix.webhooks import Webhook as SvixWebhook
 
 from integration import channels
 from integration.channels._settings import Operator
-from integration.domain.message import Dead, Reply, Retry
+from integration.domain.message import Dead, Delivered, Reply, Retry
 from integration.domain.signing import check_secret, signed_headers
 from tests.channels.samples import HOOK, event, loaded, message, rendered
 
@@ -67,3 +67,49 @@ def test_410_means_gone_and_a_redirect_is_not_followed() -> None:
 def test_a_broken_certificate_is_told_with_its_reason() -> None:
     verdict = CHANNEL.verdict(Reply(0, error="certificate", detail="certificate has expired"))
     assert verdict == Retry(None, "The receiver's certificate is not valid. certificate has expired")
+
+
+# -- Google Apps Script ----------------------------------------------------------------------------------------------
+
+SCRIPTS = [
+    "https://script.google.com/macros/s/AKfycb-x_1/exec",
+    "https://script.google.com/macros/s/AKfycb-x_1/exec?key=abc&user=1",
+    "https://script.google.com/a/macros/example.com/s/AKfycb-x_1/exec",
+    "https://script.google.com/a/example.com/macros/s/AKfycb-x_1/exec",
+]
+NO_SCRIPTS = [
+    HOOK,
+    "https://script.google.com/macros/s/AKfycb-x_1/dev",
+    "https://script.google.com/macros/d/AKfycb-x_1/exec",
+    "https://script.google.com/macros/s/AKfycb-x_1/exec/more",
+    "https://script.google.com.evil.example/macros/s/AKfycb-x_1/exec",
+    "https://evil.example/https://script.google.com/macros/s/AKfycb-x_1/exec",
+    "https://script.googleusercontent.com/macros/s/AKfycb-x_1/exec",
+]
+
+
+@pytest.mark.parametrize("url", SCRIPTS)
+def test_a_script_says_that_it_ran_by_a_redirect_to_its_answer(url: str) -> None:
+    assert rendered("webhook", [message(event())], loaded("webhook", url=url)).taken_at == "script.googleusercontent.com"
+    assert CHANNEL.verdict(Reply(302, taken=True)) == Delivered()
+
+
+@pytest.mark.parametrize("url", NO_SCRIPTS)
+def test_no_redirect_of_any_other_receiver_is_a_delivery(url: str) -> None:
+    assert rendered("webhook", [message(event())], loaded("webhook", url=url)).taken_at is None
+
+
+@pytest.mark.parametrize("status", [300, 301, 303, 304, 307, 308])
+def test_a_script_that_redirects_otherwise_did_not_run(status: int) -> None:
+    assert isinstance(CHANNEL.verdict(Reply(status, taken=True)), Retry)
+    assert isinstance(CHANNEL.verdict(Reply(302, taken=False)), Retry)
+
+
+def test_v1a_is_signed_for_those_who_ask_and_v1_always() -> None:
+    assert CHANNEL.config().load({"url": HOOK})["signatures"] == ["v1"]
+    for entered in (["v1", "v1a"], "v1, v1a"):
+        assert CHANNEL.config().load({"url": HOOK, "signatures": entered})["signatures"] == ["v1", "v1a"]
+    for wrong in ([], ["v1a"], ["v1", "v1"], ["v2"], "v1a", "", None):
+        with pytest.raises(ValidationError) as refused:
+            CHANNEL.config().load({"url": HOOK, "signatures": wrong})
+        assert list(refused.value.messages) == ["signatures"]

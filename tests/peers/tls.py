@@ -13,12 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def server_tls(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's context, and the file that a client must trust."""
+def server_tls(folder: Path, *others: str) -> tuple[ssl.SSLContext, Path]:
+    """A server's context, and the file that a client must trust. `others` are further names it is for."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName(
+        [*map(x509.DNSName, ("localhost", *others)), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    )
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))

@@ -23,6 +23,8 @@ from integration.wire.http import Transport
 NOW = 1_790_000_000_000
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ACCOUNT = "acc_1"
+#: Fast enough not to hold up a test that is not about it.
+RATE = 100_000
 
 
 def render(messages: Sequence[Message], config: Mapping[str, Any]) -> HttpRequest:
@@ -82,7 +84,7 @@ class Given:
         """A destination `dst_<name>` and a subscription `sub_<name>` to it."""
         config = json.dumps({"url": url, **({"secret": secret} if secret else {}), **more}).encode()
         common = {"account_id": ACCOUNT, "status": "active", "created_at": NOW, "changed_at": NOW}
-        place = {"id": f"dst_{name}", "channel": channel, "label": name, "hint": "…", "config": config}
+        place = {"rate": RATE, "id": f"dst_{name}", "channel": channel, "label": name, "hint": "…", "config": config}
         wish = {"id": f"sub_{name}", "rule_id": "rul_1", "scope": "{}", "destination_id": f"dst_{name}", "origin": "api"}
         with self.database.write() as connection:
             connection.execute(insert(destination).values(**place, **common))
@@ -108,9 +110,9 @@ class Given:
         with self.database.write() as connection:
             connection.execute(query)
 
-    def rows(self, table: Any = delivery) -> list[Any]:
+    def rows(self, table: Any = delivery, order: Any = None) -> list[Any]:
         with self.database.read() as connection:
-            return list(connection.execute(select(table).order_by(table.c.id)))
+            return list(connection.execute(select(table).order_by(table.c.id if order is None else order)))
 
     def row(self) -> Any:
         (only,) = self.rows()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integration.domain.retry import DAY, HOUR
-from integration.service import scheduling
+from integration.service import scheduling, wishing
 from integration.service.agenda import Agenda, agenda
 from tests.market import Here, Town
 
@@ -25,3 +25,16 @@ def live(here: Here, days: float, most: int = HOUR) -> None:
         else:
             here.wall.ms += wait  # type: ignore[attr-defined]
         scheduling.run(here.gradewire)
+
+
+def at_work(here: Town, days: float, most: int = HOUR, *, fetch_first: bool = False) -> None:
+    """As `live`, with the past that is needed or wished for fetched too, after or before each look."""
+    work = [scheduling.run, wishing.run]
+    end = here.gradewire.clock.at(here.wall()) + round(days * DAY)
+    while True:
+        for each in reversed(work) if fetch_first else work:
+            each(here.gradewire)
+        now = here.gradewire.clock.at(here.wall())
+        if now >= end:
+            return
+        here.pass_days(min(max(next_due(agenda(here.gradewire)) - now, 1), most, end - now) / DAY)

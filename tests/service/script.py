@@ -124,7 +124,7 @@ def script(database: Database, tmp_path: Path, **settings: Any) -> Iterator[Scri
         **settings,
     }
     wall = Wall(START)
-    gradewire: Gradewire = build(load({}).replace(**chosen), now=wall)
+    gradewire: Gradewire = build(load({}).replace(destination_rate=1_000.0, **chosen), now=wall)
     try:
         yield Script(gradewire, wall)
     finally:

@@ -28,11 +28,13 @@ NAMES = [
     SubjectRow("token:8", "token", "Closer", "NEAR", market_rank=31),
 ]
 
+INDICES = [SubjectRow("index:6", "index", "Top 25", "SBX25"), SubjectRow("index:7", "index", "Momentum", "SBXM")]
+
 
 @pytest.fixture
 def here(sqlite_database: Database, tmp_path: Path) -> Iterator[Script]:
     with script(sqlite_database, tmp_path) as made:
-        made.upstream.names = {"tokens": NAMES, "indices": [SubjectRow("index:6", "index", "Top 25", "SBX25")]}
+        made.upstream.names = {"tokens": NAMES, "indices": INDICES}
         for source in ("tokens", "indices"):
             observe(made.gradewire, made.catalogue.sources[source])
         yield made
@@ -54,6 +56,8 @@ def scope(here: Script, trigger: str = "sharpe_threshold", **raw: Any) -> Scope:
         ({"category": "chain:ethereum"}, Scope("category", slug="chain:ethereum")),
         ({"exchange": "kraken"}, Scope("exchange", slug="kraken")),
         ({"top": "10"}, Scope("top", n=10)),
+        ({"top": 10.0}, Scope("top", n=10)),
+        ({"top": "10.0"}, Scope("top", n=10)),
     ],
 )
 def test_a_scope_has_one_form(here: Script, raw: dict[str, Any], wanted: Scope) -> None:
@@ -111,6 +115,7 @@ def test_a_rule_that_cannot_be_is_refused(here: Script, trigger: str, options: d
 
 def test_options_that_mean_the_same_are_one_rule(here: Script) -> None:
     ways: list[dict[str, Any]] = [{}, {"level": "1"}, {"hysteresis": ".05"}, {"cooldown_hours": 6.0, "min_observations": 1}]
+    ways += [{"cooldown_hours": "6"}, {"min_observations": 1.0}, {"min_observations": "1.0"}, {"level": " 1e0 "}]
     assert len({asking.ask(here.gradewire, "sharpe_threshold", options).id for options in ways}) == 1
     assert (
         asking.ask(here.gradewire, "sharpe_threshold", {"level": 2}).id != asking.ask(here.gradewire, "sharpe_threshold", {}).id
@@ -160,3 +165,70 @@ def test_an_option_that_names_what_is_not_known_is_refused(
     with pytest.raises(InvalidInput, match=re.escape(says)) as refused, here.gradewire.database.read() as connection:
         asking.scope_of(here.gradewire, connection, asking.ask(here.gradewire, trigger, options), {})
     assert refused.value.field == field
+
+
+RELATIVE, CORRELATED = {"trigger": "btc_relative"}, {"trigger": "risk_threshold", "options": {"metric": "correlation"}}
+GRADED: dict[str, Any] = {"trigger": "grade_threshold", "options": {"preset": "moonshot"}}
+
+
+def fit(here: Script, trigger: str, options: dict[str, Any], **scope: Any) -> Scope:
+    with here.gradewire.database.read() as connection:
+        return asking.scope_of(here.gradewire, connection, asking.ask(here.gradewire, trigger, options), scope)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "options", "says"),
+    [
+        ("btc_relative", {}, "This compares with Bitcoin, which never moves against itself: name other tokens"),
+        ("sharpe_threshold", {"relative_to_btc": True}, "This compares with Bitcoin"),
+        ("risk_threshold", {"metric": "correlation", "window": "30d"}, "This compares with Bitcoin"),
+        ("risk_threshold", {"metric": "beta"}, "This compares with Bitcoin"),
+        ("data_corrected", {"of": RELATIVE}, "of compares with Bitcoin"),
+        ("all_of", {"conditions": [GRADED, CORRELATED]}, "conditions.1 compares with Bitcoin"),
+        ("all_of", {"conditions": [CORRELATED, GRADED]}, "conditions.0 compares with Bitcoin"),
+        (
+            "data_corrected",
+            {"of": {"trigger": "all_of", "options": {"conditions": [RELATIVE, GRADED]}}},
+            "of.options.conditions.0 compares with Bitcoin",
+        ),
+    ],
+)
+def test_bitcoin_alone_is_not_compared_with_itself(here: Script, trigger: str, options: dict[str, Any], says: str) -> None:
+    for named in ("BTC", [3375], "3375,BTC"):
+        with pytest.raises(InvalidInput, match=re.escape(says)) as refused:
+            fit(here, trigger, options, tokens=named)
+        assert refused.value.field == "tokens"
+    assert fit(here, trigger, options, tokens="BTC,ETH").ids == (3306, 3375)
+    assert fit(here, trigger, options, tokens="ETH").ids == (3306,)
+    assert fit(here, trigger, options) == Scope()
+
+
+@pytest.mark.parametrize(
+    ("trigger", "options"),
+    [("sharpe_threshold", {}), ("risk_threshold", {}), ("all_of", {"conditions": [GRADED, {"trigger": "risk_threshold"}]})],
+)
+def test_bitcoin_is_watched_where_it_is_not_compared(here: Script, trigger: str, options: dict[str, Any]) -> None:
+    assert fit(here, trigger, options, tokens="BTC").ids == (3375,)
+
+
+def test_an_index_alone_is_not_compared_with_itself(here: Script) -> None:
+    options = {"against": "index", "against_index": 6}
+    for trigger, asked in (
+        ("index_performance", options),
+        ("data_corrected", {"of": {"trigger": "index_performance", "options": options}}),
+    ):
+        with pytest.raises(InvalidInput, match="compares with Top 25, which never moves against itself: name other") as refused:
+            fit(here, trigger, asked, indices="6")
+        assert refused.value.field == "indices"
+    assert fit(here, "index_performance", options, indices="6,7").ids == (6, 7)
+    assert fit(here, "index_performance", options, indices="7").ids == (7,)
+    assert fit(here, "index_performance", options) == Scope()
+
+
+def test_a_name_that_is_not_known_is_found_where_it_was_asked_for(here: Script) -> None:
+    """Conditions are kept in an order of their own."""
+    unknown = {"trigger": "sector_breakout", "options": {"category": "nope"}}
+    for conditions in ([unknown, GRADED], [GRADED, unknown], [GRADED, CORRELATED, unknown]):
+        with pytest.raises(InvalidInput) as refused:
+            fit(here, "all_of", {"conditions": conditions})
+        assert refused.value.field == f"conditions.{conditions.index(unknown)}.options.category"

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from integration.service.claiming import BATCH, LEASE_MS
-from integration.service.lanes import WIDTH
+from integration.service.ways import WIDTH
 from integration.store.database import Database
 from integration.store.tables import delivery
 from tests.receiver import Answer, Receiver

@@ -63,7 +63,7 @@ def test_messages_say_where_to_look_and_who_sends(here: Gradewire) -> None:
         given.receives("a", "http://127.0.0.1/")
         given.change(update(destination).values(config=here.vault.seal({"url": "http://127.0.0.1/", "secret": SECRET})))
         (identity,) = given.owes("a")
-        ((_, (owed,)),) = claim(here.database, ways_of(here), NOW).ready
+        ((_, (owed,), _),) = claim(here.database, ways_of(here), NOW).ready
     assert owed.message.url == f"https://gw.example.com/events/{identity}"
     assert owed.message.sender == "gw.example.com"
     assert owed.message.event["id"] == identity

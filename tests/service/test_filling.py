@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from sqlalchemy import func, select
 from integration.domain.errors import UpstreamError
 from integration.domain.retry import DAY
 from integration.service import filling
+from integration.service.needing import PATIENCE, PAUSE, shortfalls
 from integration.store.database import Database
 from integration.store.queries import readings
 from integration.store.tables import reading
+from integration.tokenmetrics import Fetched
 from integration.tokenmetrics.asks import calls
 from tests.market import Town, quiet, town
 
@@ -42,13 +45,15 @@ def sharpe(here: Town, subject: str, source: str = "risk_90d") -> list[float]:
     return [float(np.frombuffer(row[7], dtype=np.float64)[column]) for row in sorted(rows, key=lambda r: r.as_of)]
 
 
-def test_after_the_first_poll_the_past_is_fetched_once_and_said_at_once(here: Town) -> None:
+def test_the_past_is_fetched_once_before_the_first_poll_and_said_at_once(here: Town) -> None:
     here.subscribed("sharpe_threshold", window="90d")
-    assert filling.fill_due(here.gradewire) == 0  # nothing is live yet
-    here.poll("daily_ohlcv")
-    assert counts(here, "risk_90d") == {}
+    assert here.poll("daily_ohlcv") == []
     expected = calls(here.catalogue.sources["daily_ohlcv"], None, date(2023, 10, 2), date(2023, 12, 30), 40)
     assert filling.fill_due(here.gradewire) == expected == 12 * 3 + 2
+    assert filling.fill_due(here.gradewire) == 0
+    assert counts(here, "daily_ohlcv") == {"backfill": 90 * 40}
+    assert set(counts(here, "risk_90d")) == {"backfill"}
+    here.poll("daily_ohlcv")
     assert filling.fill_due(here.gradewire) == 0
     assert counts(here, "daily_ohlcv") == {"backfill": 90 * 40, "live": 40}
     assert counts(here, "risk_90d")["live"] == 40
@@ -61,11 +66,10 @@ def test_after_the_first_poll_the_past_is_fetched_once_and_said_at_once(here: To
 def test_named_tokens_cost_few_calls_and_a_longer_window_fetches_only_what_is_missing(here: Town) -> None:
     source = here.catalogue.sources["daily_ohlcv"]
     here.subscribed("sharpe_threshold", NAMED, window="30d")
-    here.poll("daily_ohlcv")
-    first = filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 30), _ago(here, 3))
+    first = filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 30), _ago(here, 2))
     assert first == 1
-    assert filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 30), _ago(here, 3)) == 0
-    assert filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 90), _ago(here, 3)) == 3
+    assert filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 30), _ago(here, 2)) == 0
+    assert filling.fill(here.gradewire, source, ["token:3306", "token:3375"], _ago(here, 90), _ago(here, 2)) == 3
 
 
 def _ago(here: Town, days: int) -> int:
@@ -74,9 +78,9 @@ def _ago(here: Town, days: int) -> int:
 
 def test_what_was_missed_in_the_live_period_is_marked_and_neither_fed_nor_told(here: Town) -> None:
     here.subscribed("sharpe_threshold", window="30d")
-    here.poll("daily_ohlcv")
+    here.poll("daily_ohlcv", again=True)
     here.pass_days(5)
-    here.poll("daily_ohlcv")
+    here.poll("daily_ohlcv", again=True)
     newest = max(row.as_of for row in here.rows(reading, reading.c.source == "daily_ohlcv"))
     hole = [newest - 2 * DAY, newest - 3 * DAY]
     with here.gradewire.database.write() as connection:
@@ -93,13 +97,22 @@ def test_what_was_missed_in_the_live_period_is_marked_and_neither_fed_nor_told(h
 
 def test_a_fetch_that_breaks_off_keeps_what_is_whole_and_goes_on_later(here: Town) -> None:
     here.subscribed("sharpe_threshold", window="90d")
-    here.poll("daily_ohlcv")
-    here.fault("server_error", "daily-ohlcv", value=500)
+    served = here.gradewire.client.fetch
+
+    def break_off(*args: Any, **asked: Any) -> Fetched:
+        if here.calls.get("daily-ohlcv", 0) >= 12:
+            here.fault("server_error", "daily-ohlcv", value=500)
+        return served(*args, **asked)
+
+    here.gradewire.client.fetch = break_off  # type: ignore[method-assign]
     with pytest.raises(UpstreamError):
         filling.fill_due(here.gradewire)
-    assert counts(here, "daily_ohlcv").get("backfill", 0) == 40  # of the first poll alone
+    assert counts(here, "daily_ohlcv") == {"backfill": 29 * 40}
     here.mend()
-    assert filling.fill_due(here.gradewire) == 12 * 3 + 2
+    here.gradewire.client.fetch = served  # type: ignore[method-assign]
+    here.pass_days(PAUSE / DAY)
+    assert filling.fill_due(here.gradewire) == 12 * 2 + 2
+    here.poll("daily_ohlcv")
     assert counts(here, "risk_90d")["live"] == 40
 
 
@@ -107,18 +120,66 @@ def test_a_past_that_would_take_too_much_of_the_plan_is_left_and_named(database:
     with town(database, tmp_path, sandbox=quiet(start=START), plan="free", calls_per_month=200) as here:
         here.poll("tokens")
         here.subscribed("sharpe_threshold", window="365d")
-        here.poll("daily_ohlcv")
+        assert here.poll_one("daily_ohlcv").status == "done"  # it does not wait for what is not fetched
         taken = here.gradewire.budget.used(here.wall()).month
         assert filling.fill_due(here.gradewire) == 0
         assert here.gradewire.budget.used(here.wall()).month == taken
-        ((source, wanted),) = filling.shortfalls(here.gradewire)
+        ((source, wanted),) = shortfalls(here.gradewire)
         assert (source.key, wanted) == ("daily_ohlcv", 12 * 12 + 7)
 
 
 def test_what_is_newly_derived_from_a_stored_past_needs_no_call(here: Town) -> None:
     here.subscribed("sharpe_threshold", window="90d")
-    here.poll("daily_ohlcv")
     filling.fill_due(here.gradewire)
+    here.poll("daily_ohlcv")
     here.subscribed("sharpe_threshold", window="30d")
     assert filling.fill_due(here.gradewire) == 0
     assert len(sharpe(here, "token:3375", "risk_30d")) > 50
+
+
+# -- what waits for it -------------------------------------------------------------------------------------------------
+
+
+def test_a_first_poll_waits_no_longer_where_its_past_fails(here: Town) -> None:
+    here.subscribed("sharpe_threshold", NAMED, window="90d")
+    here.fault("server_error", "daily-ohlcv", value=500)
+    assert here.poll("daily_ohlcv") == []
+    with pytest.raises(UpstreamError):
+        filling.fill_due(here.gradewire)
+    assert filling.fill_due(here.gradewire) == 0  # not again so soon
+    here.mend()
+    assert here.poll_one("daily_ohlcv").status == "done"
+
+
+def test_a_first_poll_waits_no_longer_where_nobody_fetches(here: Town) -> None:
+    here.subscribed("sharpe_threshold", NAMED, window="90d")
+    assert here.poll("daily_ohlcv") == []
+    here.pass_days(0.9 * PATIENCE / DAY)
+    assert here.poll("daily_ohlcv") == []
+    here.pass_days(0.2 * PATIENCE / DAY)
+    assert here.poll_one("daily_ohlcv").status == "done"
+
+
+def test_who_is_read_already_does_not_wait_for_the_past_of_one_that_is_wanted_later(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    with town(sqlite_database, tmp_path, sandbox=quiet(start=START, tokens=120)) as here:
+        here.poll("tokens")
+        here.subscribed("sharpe_threshold", {"tokens": "ETH"}, window="90d")
+        filling.fill_due(here.gradewire)
+        here.poll("daily_ohlcv")
+        here.subscribed("sharpe_threshold", {"tokens": "3988"}, window="90d")
+        here.pass_days()
+        assert here.poll_one("daily_ohlcv").rows == 2  # with Bitcoin
+        assert here.poll("daily_ohlcv") == []
+        assert filling.fill_due(here.gradewire) == 4
+        here.pass_days(1 / 1440)
+        assert here.poll_one("daily_ohlcv").rows == 3
+
+
+def test_days_that_do_not_join_on_to_what_is_there_are_no_reason_to_leave_out_those_between(here: Town) -> None:
+    source = here.catalogue.sources["daily_ohlcv"]
+    assert filling.fill(here.gradewire, source, ["token:3306"], _ago(here, 300), _ago(here, 280)) == 1
+    here.subscribed("sharpe_threshold", {"tokens": "ETH"}, window="90d")
+    assert filling.fill_due(here.gradewire) == 4
+    assert len([row for row in here.rows(reading, reading.c.source == "daily_ohlcv") if row.subject == "token:3306"]) == 21 + 90

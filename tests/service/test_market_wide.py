@@ -12,6 +12,7 @@ import pytest
 
 from integration.domain.catalogue import MARKET
 from integration.domain.errors import InvalidInput
+from integration.service import filling
 from integration.store.database import Database
 from integration.store.tables import reading
 from tests.market import Town, quiet, town
@@ -100,6 +101,7 @@ def test_a_subscription_to_what_is_derived_from_the_market_polls_what_it_is_deri
     market.poll_all()
     market.subscribed("sector_breakout")
     market.pass_days()
+    filling.fill_due(market.gradewire)
     market.poll_all()
     assert {"trader-grades", "investor-grades"} <= set(market.calls)
     (*_, said) = texts(market, "sectors")

@@ -57,7 +57,7 @@ def test_what_it_would_send_is_recorded_and_never_due(here: Script) -> None:
     assert claimed(here) == 0
     with here.gradewire.database.read() as connection:
         assert deliveries.oldest_due(connection, here.wall() + 400 * DAY) is None
-        assert deliveries.counts(connection) == {"pending": 0, "delivered": 0, "dead": 0, "shadow": 1}
+        assert {state: n for state, n in deliveries.counts(connection).items() if n} == {"shadow": 1}
 
 
 def test_its_owner_sees_what_it_would_have_sent(here: Script) -> None:
@@ -80,14 +80,39 @@ def test_beside_a_live_one_of_the_same_rule_each_gets_its_own(here: Script) -> N
     assert claimed(here) == 1
 
 
-def test_resumed_it_tells_from_the_next_event_on_and_the_record_stays(here: Script) -> None:
+def test_changed_to_be_none_it_tells_from_the_next_event_on_and_the_record_stays(here: Script) -> None:
     made = wish(here, place(here))
     here.day(0, {1: 0.9})
     here.day(1, {1: 1.2})
-    assert subscribe.set_subscription(here.gradewire, here.account, made["id"], "active")["status"] == "active"
+    live = subscribe.edit_subscription(here.gradewire, here.account, made["id"], shadow=False)
+    assert (live["status"], live["shadow"]) == ("active", False)
     assert (claimed(here), states(here)) == (0, [deliveries.SHADOW])
     assert here.day(2, {1: 0.9}).owed == 1
     assert (claimed(here), states(here)) == (1, [deliveries.PENDING, deliveries.SHADOW])
+    with pytest.raises(Conflict):
+        subscribe.edit_subscription(here.gradewire, here.account, made["id"], shadow=True)
+
+
+def test_resumed_after_a_pause_it_is_a_shadow_again(here: Script) -> None:
+    made = wish(here, place(here), corrections=True)
+    here.day(0, {1: 0.9})
+    paused = subscribe.set_subscription(here.gradewire, here.account, made["id"], "paused")
+    assert (paused["status"], paused["shadow"]) == ("paused", True)
+    for _ in range(2):  # asked for twice, it does not go live either
+        resumed = subscribe.set_subscription(here.gradewire, here.account, made["id"], "active")
+        assert (resumed["status"], resumed["shadow"]) == ("shadow", True)
+    assert {row.status for row in here.rows(subscription)} == {"shadow"}
+    assert here.day(1, {1: 1.2}).owed == 0
+    assert (claimed(here), states(here)) == (0, [deliveries.SHADOW])
+
+
+def test_wished_for_live_while_it_is_paused_it_is_live_once_it_is_resumed(here: Script) -> None:
+    where = place(here)
+    made = wish(here, where)
+    subscribe.set_subscription(here.gradewire, here.account, made["id"], "paused")
+    assert wish(here, where)["status"] == "paused"
+    assert (wish(here, where, shadow=False)["status"], wish(here, where, shadow=False)["shadow"]) == ("paused", False)
+    assert subscribe.set_subscription(here.gradewire, here.account, made["id"], "active")["status"] == "active"
 
 
 def test_paused_it_records_nothing(here: Script) -> None:
@@ -120,7 +145,7 @@ def test_the_same_wish_without_shadow_makes_it_live_and_never_the_other_way_roun
 
 def test_corrections_to_what_a_shadow_would_have_sent_are_only_recorded_too(here: Script) -> None:
     where = place(here)
-    made = wish(here, where, corrections=True)
+    wish(here, where, corrections=True)
     assert {row.status for row in here.rows(subscription)} == {"shadow"}
     here.day(0, {1: 0.9})
     here.day(1, {1: 1.2})
@@ -128,7 +153,7 @@ def test_corrections_to_what_a_shadow_would_have_sent_are_only_recorded_too(here
     here.go_to(1.2)
     assert observe(here.gradewire, here.catalogue.sources["quantmetrics"], again=True).owed == 0
     assert states(here) == [deliveries.SHADOW, deliveries.SHADOW]
-    subscribe.set_subscription(here.gradewire, here.account, made["id"], "active")
+    wish(here, where, shadow=False, corrections=True)
     assert [row.status for row in here.rows(subscription)] == ["active", "active"]
 
 

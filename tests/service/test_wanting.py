@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from integration.domain.catalogue import Input, SubjectRow
 from integration.domain.retry import DAY, HOUR
+from integration.service.agenda import agenda
 from integration.service.observe import observe
 from integration.service.selecting import EVERYTHING, NAMED, Selection, calls_a_look, selected, size
 from integration.service.wanting import asked, selections, wanted
 from integration.store.database import Database
 from integration.store.queries import rules
-from integration.store.tables import subject, subscription
-from tests.market import quiet, town
+from integration.store.tables import revision, subject, subscription
+from tests.market import Town, quiet, town
 from tests.service.script import Script, script
 
 MANY = [
@@ -179,25 +181,40 @@ def test_forecasts_of_a_look_are_what_a_look_takes(sqlite_database: Database, tm
 # -- however many -----------------------------------------------------------------------------------------------------
 
 
-def test_two_thousand_subscriptions_on_the_same_subjects_cause_the_calls_of_one(
+def test_a_hundred_thousand_subscriptions_on_the_same_subjects_cause_the_calls_of_one(
     sqlite_database: Database, tmp_path: Path
 ) -> None:
     with town(sqlite_database, tmp_path) as market:
         market.poll_all()
-        market.subscribed("sharpe_threshold", {"tokens": "BTC,ETH"})
+        market.subscribed("sharpe_threshold", {"tokens": "BTC,ETH"}, level=9)
         market.feed("grade_changed", {"top": 10})
-        spent, distinct = [], set()
+        spent, planned, distinct = [], set(), set()
         for number in range(4):
             market.pass_days()
             before = dict(market.calls)
             market.poll_all()
             spent.append({key: count - before.get(key, 0) for key, count in market.calls.items()})
+            planned.add(
+                frozenset((entry.source.key, entry.selection, entry.freely) for entry in agenda(market.gradewire).entries)
+            )
             with market.gradewire.database.read() as connection:
                 distinct.add(len(rules.wanted_scopes(connection, market.wall())))
             if number == 1:
-                row = market.rows(subscription)[0]
-                with market.gradewire.database.write() as connection:
-                    connection.execute(subscription.insert(), [{**row._mapping, "id": f"sub_{n}"} for n in range(1_999)])
+                _multiply(market, 100_000)
+        assert sum(spent[1].values()) > 0
         assert spent[1] == spent[2] == spent[3]
-        assert len(market.rows(subscription)) >= 2_000
-        assert len(distinct) == 1
+        assert len(planned) == len(distinct) == 1
+        with market.gradewire.database.read() as connection:
+            assert connection.scalar(select(func.count()).select_from(subscription)) == 100_000
+
+
+def _multiply(market: Town, count: int) -> None:
+    """As many subscriptions like the one there is, each with a revision of its own, as if made one by one."""
+    c = subscription.c
+    with market.gradewire.database.write() as connection:
+        there = 1
+        while there < count:
+            more = {"id": c.id + f"_{there}", "revision": c.revision + there}
+            copies = select(*(more.get(column.name, column) for column in c)).limit(min(there, count - there))
+            there += connection.execute(subscription.insert().from_select(c.keys(), copies)).rowcount
+        connection.execute(revision.update().values(value=select(func.max(c.revision)).scalar_subquery()))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect, text
 
 from integration.store import migrate
 from integration.store.database import Database
@@ -54,3 +55,25 @@ def test_an_upgrade_of_an_upgraded_database_changes_nothing(database: Database) 
     before = migrate.revision(database)
     migrate.upgrade(database)
     assert migrate.revision(database) == before
+
+
+def test_shadows_and_groups_are_what_they_were_before_there_were_columns_for_them(empty: Database) -> None:
+    migrate.upgrade(empty, "0002")
+    when = {"created_at": 1, "changed_at": 1}
+    place = {"account_id": "acc_1", "label": "", "hint": "", "config": b"", "status": "active", **when}
+    wish = {"account_id": "acc_1", "rule_id": "rul_1", "scope": "{}", "origin": "api", **when}
+    with empty.write() as connection:
+        put(connection, "account", id="acc_1", email="a@example.com", created_at=1)
+        put(connection, "rule", id="rul_1", trigger="t", semantics=1, options="{}", created_at=1)
+        for channel, status in (("webhook", "active"), ("email", "shadow")):
+            put(connection, "destination", id=f"dst_{channel}", channel=channel, **place)
+            put(connection, "subscription", id=channel, destination_id=f"dst_{channel}", status=status, **wish)
+    migrate.upgrade(empty)
+    with empty.read() as connection:
+        rows = connection.execute(text("SELECT id, manner, shadow FROM subscription ORDER BY id")).all()
+    assert [tuple(row) for row in rows] == [("email", "grouped", 1), ("webhook", "each", 0)]
+
+
+def put(connection: Connection, table: str, **values: Any) -> None:
+    names = ", ".join(values)
+    connection.execute(text(f"INSERT INTO {table} ({names}) VALUES (:{', :'.join(values)})"), values)

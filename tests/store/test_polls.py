@@ -82,7 +82,7 @@ def test_what_is_done_is_done(database: Database) -> None:
     with database.read() as connection:
         assert polls.state(connection, "s", "all", 0, NOW * 9) == "done"
         assert polls.state(connection, "s", "all", 1, NOW) is None
-        assert readings.newest_known_at(connection) == NOW
+        assert readings.last_moment(connection) == NOW
 
 
 def test_selections_and_slots_are_polls_of_their_own(database: Database) -> None:

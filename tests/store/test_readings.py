@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from integration.store.database import Database
 from integration.store.queries import readings
-from integration.store.queries.readings import Row
+from integration.store.queries.readings import Row, Then
 
 DAY = 86_400_000
 
@@ -31,7 +31,7 @@ def test_values_come_back_bit_for_bit(database: Database) -> None:
     store(database, Row("s", "token:1", DAY, 0, DAY, "live", 7, packed(*numbers), '{"a":"ü"}'))
     with database.read() as connection:
         (found,) = readings.log(connection, "s", since=0, subjects=["token:1"])
-    assert tuple(found) == ("token:1", DAY, DAY, packed(*numbers), '{"a":"ü"}')
+    assert tuple(found) == ("token:1", DAY, DAY, packed(*numbers), '{"a":"ü"}', None)
 
 
 def test_a_version_is_stored_once(database: Database) -> None:
@@ -90,3 +90,39 @@ def test_who_is_known_is_who_was_told_of_live(database: Database) -> None:
         assert readings.known_subjects(connection, "s", ["token:1", "token:2"]) == {"token:1"}
         assert readings.known_subjects(connection, "s", []) == readings.known_subjects(connection, "t") == set()
         assert (readings.newest_as_of(connection, "s"), readings.newest_as_of(connection, "t")) == (DAY, None)
+
+
+def test_a_moment_is_later_than_any_before_whatever_the_clock_says(database: Database) -> None:
+    moments = []
+    for now in (DAY, DAY, DAY + 50, DAY - 50):
+        with database.write() as connection:
+            moments.append(readings.moment(connection, now))
+    assert moments == [DAY, DAY + 1, DAY + 50, DAY + 51]
+    with database.read() as connection:
+        assert readings.last_moment(connection) == DAY + 51
+
+
+def test_what_was_known_at_a_time_is_the_newest_of_what_was_stored_by_then(database: Database) -> None:
+    store(
+        database,
+        row("token:1", 1 * DAY, known_at=1 * DAY, origin="backfill", value=1.0)._replace(stored_at=6 * DAY),
+        row("token:1", 2 * DAY, known_at=3 * DAY, value=2.0),
+        row("token:1", 2 * DAY, 1, known_at=5 * DAY, value=3.0),
+        row("token:1", 4 * DAY, known_at=7 * DAY, origin="reconstructed", value=4.0),
+        row("token:1", 8 * DAY, known_at=9 * DAY, value=5.0),
+    )
+    ever = 2**62
+    asked = [
+        Then("token:1", 1 * DAY, 1 * DAY, ever),  # the past, as it counts now
+        Then("token:1", 1 * DAY, 1 * DAY, 5 * DAY),  # as it was known then
+        Then("token:1", 2 * DAY, 4 * DAY, ever),
+        Then("token:1", 2 * DAY, 5 * DAY, ever),
+        Then("token:1", 4 * DAY, 5 * DAY, ever),
+        Then("token:1", ever, 7 * DAY, 7 * DAY),
+        Then("token:2", ever, ever, ever),
+    ]
+    with database.read() as connection:
+        found = readings.at_the_time(connection, "s", asked)
+        assert readings.at_the_time(connection, "s", []) == {}
+    days = {place: (as_of // DAY, np.frombuffer(values)[0]) for place, (as_of, values) in found.items()}
+    assert days == {0: (1, 1.0), 2: (2, 2.0), 3: (2, 3.0), 4: (4, 4.0), 5: (4, 4.0)}

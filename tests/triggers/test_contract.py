@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from marshmallow import RAISE, Schema, ValidationError, fields, missing
+from marshmallow import RAISE, Schema, ValidationError, fields, missing, validate
 
 from integration.domain import ids
-from integration.domain.catalogue import Case, Trigger, split_source, told_by
+from integration.domain.catalogue import Case, Trigger, semantics_of, split_source, told_by
 from integration.domain.history import Firing
 from integration.domain.payload import EventPayload, iso
 from integration.sources import load as load_sources
@@ -170,9 +170,21 @@ def test_an_unknown_option_is_refused(trigger: Trigger) -> None:
 def test_a_value_that_is_no_number_is_refused(trigger: Trigger) -> None:
     for name, field in trigger.options().fields.items():
         if isinstance(field, fields.Integer | fields.Float):
-            for wrong in ("nan", "inf", "-inf", "much", True, [1], 1e300, float("nan")):
-                with pytest.raises(ValidationError):
+            for wrong in ("nan", "inf", "-inf", "much", True, [1], 1e300, float("nan"), "1_0", "١٢", "１", "0x1", "1,5", "1 0"):
+                with pytest.raises(ValidationError) as refused:
                     loaded(trigger, {name: wrong})
+                assert list(refused.value.messages) == [name]
+
+
+@EVERY
+def test_a_part_of_a_whole_is_refused_with_the_nearest_whole_number(trigger: Trigger) -> None:
+    for name, field in trigger.options().fields.items():
+        if isinstance(field, fields.Integer):
+            (span,) = (check for check in field.validators if isinstance(check, validate.Range))
+            for wrong, near in ((span.min + 0.4, span.min), (str(span.max - 0.4), span.max), (span.min - 0.6, span.min)):
+                with pytest.raises(ValidationError) as refused:
+                    loaded(trigger, {name: wrong})
+                assert refused.value.messages == {name: [f"Must be a whole number, such as {near}."]}
 
 
 @EVERY
@@ -197,9 +209,10 @@ def test_options_read_back_from_their_canonical_text_fire_the_same(trigger: Trig
 
 @EVERY
 def test_ids_are_the_golden_ones(trigger: Trigger) -> None:
-    canonical = ids.canonical(loaded(trigger, {}))
-    event = ids.event_id(trigger.key, trigger.semantics, canonical, "token:3375", 1_620_950_400_000)
-    rule = ids.rule_id(trigger.key, trigger.semantics, canonical)
+    options = loaded(trigger, {})
+    canonical, semantics = ids.canonical(options), semantics_of(trigger, options)
+    event = ids.event_id(trigger.key, semantics, canonical, "token:3375", 1_620_950_400_000)
+    rule = ids.rule_id(trigger.key, semantics, canonical)
     assert (GOLDEN / f"{trigger.key}.txt").read_text(encoding="utf-8") == f"{canonical}\n{event}\n{rule}\n"
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
-from integration.triggers.index_performance import BITCOIN, PERIODS, TRIGGER
+from integration.triggers.index_performance import BTC, PERIODS, TRIGGER
 from tests.triggers.logs import (
     DAY,
     assert_nothing_older_than_the_lookback_matters,
@@ -34,7 +34,7 @@ def history(rows: Sequence[Row], options: Mapping[str, Any]) -> History:
     for day, roi, other, of in rows:
         value: dict[str, Any] = {"cumulative_roi": roi}
         if of is not None and options["against"] == "bitcoin":
-            value |= {f"{BITCOIN}.close": other, f"{BITCOIN}.as_of": of}
+            value |= {f"{BTC}.close": other, f"{BTC}.as_of": of}
         if of is not None and options["against"] == "index":
             value |= {f"{RIVAL}.cumulative_roi": None if other is None else other - 1, f"{RIVAL}.as_of": of}
         readings.append((day * DAY, value))

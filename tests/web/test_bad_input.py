@@ -24,7 +24,11 @@ Refused = Callable[..., str]
         ({"points": "much"}, "points", "Not a valid number"),
         ({"points": "1000"}, "points", "less than or equal to 100"),
         ({"points": "nan"}, "points", ""),
-        ({"window": "1.5"}, "window", "Not a valid integer"),
+        ({"window": "1.5"}, "window", "Must be a whole number, such as 2."),
+        ({"window": "1_0"}, "window", "Not a whole number"),
+        ({"window": "\u0663"}, "window", "Not a whole number"),
+        ({"points": "1_0"}, "points", "Not a valid number"),
+        ({"points": "\u0661\u0660"}, "points", "write it in digits"),
         ({"class_change_only": "perhaps"}, "class_change_only", "Not a valid boolean"),
         ({"grade": "best"}, "grade", "Must be one of: trader, investor, tm"),
         ({"bearish_at": "79"}, "bearish_at", "below bullish_at"),
@@ -33,6 +37,10 @@ Refused = Callable[..., str]
         ({"tokens": "9" * 5000}, "tokens", "Unknown token"),
         ({"category": "layer1"}, "category", "Did you mean layer-1?"),
         ({"top": "ten"}, "top", "whole number"),
+        ({"top": "1_0"}, "top", "whole number from 1 to 1000, such as 10"),
+        ({"top": "\u0661\u0660"}, "top", "whole number"),
+        ({"top": "1.5"}, "top", "whole number"),
+        ({"top": "0"}, "top", "from 1 to 1000: use 1."),
         ({"top": "10", "category": "layer-1"}, "top", "Choose one"),
         ({"indices": "5"}, "indices", "about each token"),
         ({"grade": "tm"}, "tokens", "name the tokens"),
@@ -53,7 +61,7 @@ def test_a_query_that_is_wrong(ada: Asker, market: Market, refused: Refused, que
     [
         ({"target_url": None}, "target_url", "null"),
         ({"target_url": "ftp"}, "target_url", "https://"),
-        ({"target_url": 5}, "target_url", "Not a valid string"),
+        ({"target_url": 5}, "target_url", "Not a valid string: write it as text."),
         ({"target_url": "http://example.com/hook"}, "target_url", "must begin with https://"),
         ({"target_url": "https://10.0.0.1/hook"}, "target_url", "private"),
         ({"target_url": "https://127.0.0.1/hook"}, "target_url", "private"),
@@ -66,6 +74,9 @@ def test_a_query_that_is_wrong(ada: Asker, market: Market, refused: Refused, que
         ({"event": "sharpe_treshold"}, "event", "Did you mean sharpe_threshold?"),
         ({"event": "grade\0"}, "event", "NUL"),
         ({"options": {"level": "one"}}, "level", "Not a valid number"),
+        ({"options": {"min_observations": 1.5}}, "min_observations", "such as 2"),
+        ({"scope": {"top": 1.5}}, "top", "whole number"),
+        ({"scope": {"top": True}}, "top", "whole number"),
         ({"options": {"levle": 1}}, "levle", "Did you mean level?"),
         ({"options": {"level": {"deep": ["\ud800"]}}}, "options", "surrogates"),
         ({"options": []}, "options", "Not a valid mapping"),
@@ -100,12 +111,77 @@ def test_a_destination_that_is_wrong(ada: Asker, refused: Refused, body: dict[st
     refused(ada.post("destinations", body), 422, field)
 
 
+def test_bitcoin_against_itself_is_refused_at_every_door(ada: Asker, market: Market, refused: Refused):
+    place = ada.post("destinations", {"channel": "email", "config": {"to": "a@example.com"}}).get_json()["id"]
+    wish = {"trigger": "btc_relative", "destination_id": place}
+    made = ada.post("subscriptions", {**wish, "scope": {"tokens": ["3375", "ETH"]}}).get_json()["id"]
+    other = ada.post("subscriptions", {**wish, "trigger": "sharpe_threshold", "scope": {"tokens": "3375"}}).get_json()["id"]
+    scope = {"tokens": "3375"}
+    headers = {"X-Api-Key": ada.key}
+    for answer in (
+        ada.get("triggers/btc_relative", **scope),
+        ada.post("hooks", {"target_url": HOOK, "event": "btc_relative", "filters": scope}),
+        ada.post("subscriptions", {**wish, "scope": scope}),
+        ada.post("subscriptions/preview", {"trigger": "btc_relative", "scope": scope}),
+        ada.post("backtests", {"trigger": "btc_relative", "scope": scope}),
+        ada.client.patch(f"/v1/subscriptions/{made}", json={"scope": scope}, headers=headers),
+        ada.client.patch(f"/v1/subscriptions/{other}", json={"options": {"relative_to_btc": True}}, headers=headers),
+    ):
+        assert "This compares with Bitcoin, which never moves against itself" in refused(answer, 422, "tokens")
+
+
 def test_a_body_that_is_no_json_object(ada: Asker, refused: Refused):
     deep = "[" * 100_000
-    for text in ("{", "[]", "5", '"x"', "", deep, '{"a": ' + deep, "\xff", '{"top": ' + "9" * 5000 + "}"):
+    object_, no_json = "The body must be a JSON object", "The body is not JSON: "
+    for text, says in (
+        ("{", no_json + "expecting property name enclosed in double quotes at line 1, column 2"),
+        ('{"a": 1,\n "b" 2}', no_json + "expecting ':' delimiter at line 2, column 6"),
+        ("[]", object_),
+        ("5", object_),
+        ('"x"', object_),
+        (deep, no_json + "it is nested too deeply"),
+        ('{"a": ' + deep, no_json + "it is nested too deeply"),
+        ("\xff", no_json + "it is not utf-8 at byte 0"),
+        ('{"top": ' + "9" * 5000 + "}", no_json + "a number is too long"),
+    ):
         answer = ada.post("hooks", data=text.encode("latin-1"), content_type="application/json")
-        refused(answer, 400 if text else 422, None if text else "target_url")
+        assert says in refused(answer, 400, None)
+    refused(ada.post("hooks", data=b"", content_type="application/json"), 422, "target_url")
     refused(ada.post("hooks", data="event=x", content_type="application/x-www-form-urlencoded"), 415, None)
+
+
+def test_a_destination_that_is_not_there_is_named_by_the_field_it_was_asked_for_by(ada: Asker, refused: Refused, market: Market):
+    wish = {"trigger": "grade_changed", "destination_id": "dst_none"}
+    assert "You have no destination 'dst_none'" in refused(ada.post("subscriptions", wish), 404, "destination_id")
+    refused(ada.get("destinations/dst_none"), 404, None)
+
+
+def test_a_condition_that_the_plan_has_not_is_named_with_what_may_stand_there_instead(
+    ada: Asker, refused: Refused, market: Market
+):
+    fine = {"trigger": "grade_threshold"}
+    published = {"trigger": "sharpe_threshold", "options": {"window": "published"}}
+    index = {"trigger": "price_level", "options": {"line": "resistance"}}
+    wish = {"trigger": "all_of", "options": {"conditions": [published, fine]}}
+    says = refused(ada.post("subscriptions/preview", wish), 422, "conditions.0.options.window")
+    assert "Choose another window: 30d, 90d, 365d." in says
+    wish["options"] = {"conditions": [fine, published]}
+    refused(ada.post("subscriptions/preview", wish), 422, "conditions.1.options.window")
+    corrected = {"of": {"trigger": "all_of", "options": {"conditions": [fine, published]}}}
+    field = "of.options.conditions.1.options.window"
+    refused(ada.get("triggers/data_corrected", of=json.dumps(corrected["of"])), 422, field)
+    refused(
+        ada.get("triggers/all_of", conditions=json.dumps([fine, {"trigger": "market_regime_changed"}])),
+        422,
+        "conditions.1.trigger",
+    )
+    refused(ada.get("triggers/all_of", conditions=json.dumps([fine, index])), 422, "conditions.1.trigger")
+
+
+def test_who_is_watched_is_no_option(ada: Asker, refused: Refused):
+    for name, says in (("indices", "as ids or names"), ("tokens", "as ids, symbols or names"), ("top", "as a whole number")):
+        hook = {"target_url": HOOK, "event": "sharpe_threshold", "options": {name: 1}}
+        assert f"{name} says who is watched: it belongs to the scope, {says}" in refused(ada.post("hooks", hook), 422, name)
 
 
 def test_a_huge_body_is_refused_unread(ada: Asker, refused: Refused):

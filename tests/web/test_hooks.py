@@ -6,6 +6,7 @@ import json
 
 from standardwebhooks import Webhook
 
+from integration.service import accounts
 from integration.service.wiring import Gradewire, wall_clock
 from integration.web import create_app
 from tests.receiver import Answer, Receiver
@@ -44,6 +45,7 @@ def test_the_same_hook_again_is_the_same_hook_and_another_address_is_another(ada
     assert (first.status_code, again.status_code) == (201, 200)
     once, twice = first.get_json(), again.get_json()
     assert (once.pop("cost")["added_calls_a_month"], twice.pop("cost")["added_calls_a_month"]) == (31, 0)
+    assert (once.pop("secret")[:6], twice.pop("secret")) == ("whsec_", None)
     assert once == twice
     others = [ada.post("hooks", {**body, "target_url": HOOK + "2"}), ada.post("hooks", {**body, "options": {"points": 6}})]
     assert [other.status_code for other in others] == [201, 201]
@@ -61,6 +63,28 @@ def test_a_secret_of_ones_own_is_taken(ada: Asker):
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     body = {"target_url": HOOK, "event": "grade_changed", "secret": secret}
     assert ada.post("hooks", body).get_json()["secret"] == secret
+
+
+def test_hooks_tell_of_corrections_where_that_is_asked_for(ada: Asker, market: Market):
+    body = {"target_url": HOOK, "event": "grade_changed"}
+    assert ada.post("hooks", body).get_json()["corrections"] is False
+    asked_for = ada.post("hooks", {**body, "corrections": True})
+    assert (asked_for.status_code, asked_for.get_json()["corrections"]) == (200, True)
+    assert [hook["corrections"] for hook in ada.get("hooks").get_json()] == [True]
+    assert ada.post("hooks", {**body, "corrections": False}).status_code == 409
+    wrong = ada.post("hooks", {**body, "corrections": "yes"})
+    assert (wrong.status_code, wrong.get_json()["error"]["field"]) == (422, "corrections")
+
+
+def test_a_hook_ends_with_its_key_and_its_secret_is_rotated_like_any_other(ada: Asker, gradewire: Gradewire, market: Market):
+    hook = ada.post("hooks", {"target_url": HOOK, "event": "grade_changed"}).get_json()
+    rotated = ada.post(f"destinations/{hook['destination_id']}/rotate")
+    assert rotated.get_json()["secret"] not in (None, hook["secret"])
+    accounts.revoke_key(gradewire, ada.key[:12])
+    again = asker(ada.app, gradewire, ada.email)
+    assert again.get("hooks").get_json() == []
+    gone = again.get(f"hooks/{hook['id']}")
+    assert (gone.status_code, gone.get_json()["error"]["field"]) == (404, "hook_id")
 
 
 def test_a_destination_serves_many_subscriptions(ada: Asker, market: Market):

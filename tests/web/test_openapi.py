@@ -75,7 +75,7 @@ def test_schemathesis_finds_nothing(both: Gradewire, wall: Wall, monkeypatch: py
         "integration.service.destinations.send_test", lambda _here, _row: {"outcome": "retry", "status": 0, "detail": "timeout"}
     )
     small_market(both, wall)
-    app = create_app(both, requests_a_minute=1_000_000)
+    app = create_app(both, requests_a_minute=1_000_000, stream_s=0.1)
     ada = asker(app, both, "ada@example.com")
     something_of_everything(ada)
     with served(app) as url:

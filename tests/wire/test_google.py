@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-import requests
 
 from integration.wire.google import GoogleTokens, TokenRefused
+from integration.wire.http import Transport
 from tests.peers.google import GooglePeer
 from tests.peers.http import Answer, Told
 
@@ -36,10 +36,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def tokens(clock: Clock) -> Iterator[GoogleTokens]:
-    with requests.Session() as session:
-        session.trust_env = False
-        yield GoogleTokens(session, clock)
+def tokens(clock: Clock) -> GoogleTokens:
+    return GoogleTokens(lambda: Transport(allow_private=True, total_ms=3_000), clock)
 
 
 def test_a_key_that_google_knows_gets_a_token(google: GooglePeer, tokens: GoogleTokens) -> None:
@@ -119,3 +117,11 @@ def test_an_answer_that_is_no_token_is_a_refusal(google: GooglePeer, tokens: Goo
     google.tell(Told(answer=Answer(200, body)))
     with pytest.raises(TokenRefused):
         tokens.token_for(google.service_account())
+
+
+def test_a_token_uri_that_leads_somewhere_private_is_not_called(google: GooglePeer) -> None:
+    """It is refused when a key is entered, and once more when its socket opens: for keys from another time."""
+    with pytest.raises(TokenRefused, match="the address is not public") as refused:
+        GoogleTokens(Transport).token_for(google.service_account())
+    assert refused.value.reply.error == "token"
+    assert google.requests == []

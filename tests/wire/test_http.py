@@ -1,14 +1,16 @@
-"""The transport against real receivers: what it refuses to dial, what it sends, and what it makes of bad answers."""
+"""The transport against real receivers: what it sends, how many at once, and what it makes of bad answers."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import resource
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -21,18 +23,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from integration.domain.message import HttpRequest
-from integration.wire.http import MOST, WINDOW, Transport
+from integration.wire.http import MOST, Transport
 from integration.wire.transfer import seconds_asked
+from integration.wire.window import LOOKS, WINDOW
 from tests.receiver import Answer, Receiver
 from tests.receiver import receiver as run_receiver
 from tests.servers import free_port
-
-
-@pytest.fixture
-def public() -> Iterator[Transport[Any]]:
-    """A transport as it is by default: public addresses only."""
-    with closing(Transport[Any](connect_ms=1_000, total_ms=2_000)) as transport:
-        yield transport
 
 
 @pytest.fixture
@@ -44,119 +40,6 @@ def private() -> Iterator[Transport[Any]]:
 
 def post(url: str, body: bytes = b"{}", **more: Any) -> HttpRequest:
     return HttpRequest(url, body, **more)
-
-
-# -- the address check -----------------------------------------------------------------------------------------------
-
-HOSTS = (
-    "127.0.0.1", "localhost", "localhost.", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0.0.0.0",
-    "[::ffff:127.0.0.1]", "[::]", "user:secret@127.0.0.1", "example.com@127.0.0.1",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("host", HOSTS)
-def test_a_private_receiver_is_refused_however_it_is_spelled(public: Transport[Any], receiver: Receiver, host: str) -> None:
-    reply = public.send(post(receiver.url("/", host)))
-    assert (reply.status, reply.error, reply.ambiguous) == (0, "refused", False)
-    assert receiver.requests == []
-
-
-def test_digits_in_disguise_do_not_get_through(public: Transport[Any], receiver: Receiver) -> None:
-    reply = public.send(post(receiver.url("/", "①②⑦.0.0.1")))
-    assert reply.status == 0
-    assert reply.error in ("refused", "resolve", "protocol")
-    assert receiver.requests == []
-
-
-@pytest.mark.parametrize(
-    "broken", [{"headers": ("X: \ud800",)}, {"url": "http://127.0.0.1/\ud800"}, {"url": "http://127.0.0.1/\0"}]
-)
-def test_what_cannot_be_put_into_a_request_is_a_reply_and_no_accident(private: Transport[Any], broken: dict[str, Any]) -> None:
-    reply = private.send(HttpRequest(**{"url": "http://127.0.0.1/", "body": b"", **broken}))
-    assert (reply.status, reply.error, reply.ambiguous) == (0, "protocol", False)
-    assert private.in_flight == 0
-
-
-def test_a_refusal_tells_nothing_of_what_was_found_there(public: Transport[Any], receiver: Receiver) -> None:
-    reply = public.send(post(receiver.url()))
-    assert (reply.head, reply.error, reply.detail) == (b"", "refused", "the address is not public")
-
-
-OTHER = "file:///etc/passwd ftp://127.0.0.1/ gopher://127.0.0.1/ smtp://127.0.0.1/ nonsense://x http://"
-
-
-@pytest.mark.parametrize("url", OTHER.split())
-def test_only_http_is_spoken(private: Transport[Any], url: str) -> None:
-    reply = private.send(post(url))
-    assert (reply.status, reply.error, reply.head, reply.ambiguous) == (0, "protocol", b"", False)
-
-
-def test_redirects_are_answers_and_not_followed(private: Transport[Any], receiver: Receiver) -> None:
-    receiver.on("/away", Answer(302, headers=(("Location", receiver.url("/secret")),)))
-    assert private.send(post(receiver.url("/away"))).status == 302
-    assert [r.path for r in receiver.requests] == ["/away"]
-
-
-def test_the_check_is_made_for_each_socket_so_a_name_that_moves_is_caught(receiver: Receiver) -> None:
-    """127.0.0.2 stands for a public address here: the policy of this test allows that one only."""
-    with closing(Transport[Any](total_ms=2_000)) as transport:
-        transport.dial = lambda address: address == "127.0.0.2"
-        pin(transport, f"rebind.test:{receiver.port}:127.0.0.2")
-        with socket.create_server(("127.0.0.2", receiver.port)) as listening:
-            thread = threading.Thread(target=_answer_once, args=(listening,))
-            thread.start()
-            assert transport.send(post(receiver.url("/first", "rebind.test"))).status == 204
-            thread.join()
-        pin(transport, f"rebind.test:{receiver.port}:127.0.0.1")
-        assert transport.send(post(receiver.url("/second", "rebind.test"))).error == "refused"
-    assert receiver.requests == []
-
-
-def test_of_a_name_with_two_addresses_only_the_allowed_one_is_dialled(receiver: Receiver) -> None:
-    with closing(Transport[Any](total_ms=2_000)) as transport:
-        dialled: list[str] = []
-
-        def dial(address: str) -> bool:
-            dialled.append(address)
-            return address == "127.0.0.1"
-
-        transport.dial = dial
-        pin(transport, f"mixed.test:{receiver.port}:127.0.0.9,127.0.0.1")
-        assert transport.send(post(receiver.url("/", "mixed.test"))).status == 200
-    assert dialled == ["127.0.0.9", "127.0.0.1"]
-
-
-def pin(transport: Transport[Any], entry: str) -> None:
-    """Have a host name resolve to an address, as `host:port:address`, from now on."""
-    transport._options = [*transport._options, (pycurl.RESOLVE, [entry])]
-    transport._idle.clear()
-
-
-def _answer_once(listening: socket.socket) -> None:
-    connection, _ = listening.accept()
-    with connection:
-        connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-
-
-@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
-def test_a_proxy_of_the_environment_is_not_used(
-    private: Transport[Any], public: Transport[Any], receiver: Receiver, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    with run_receiver() as proxy:
-        monkeypatch.setenv(name, proxy.url(""))
-        assert private.send(post(receiver.url("/direct"))).status == 200
-        assert public.send(post(receiver.url("/direct"))).error == "refused"
-        assert proxy.requests == []
-    assert len(receiver.requests) == 1
-
-
-def test_a_kept_connection_of_one_policy_is_of_no_use_to_another(
-    private: Transport[Any], public: Transport[Any], receiver: Receiver
-) -> None:
-    assert private.send(post(receiver.url())).status == 200
-    assert public.send(post(receiver.url())).error == "refused"
-    assert len(receiver.requests) == 1
 
 
 # -- sending ---------------------------------------------------------------------------------------------------------
@@ -200,18 +83,127 @@ def test_many_go_at_once_and_each_answer_finds_its_request(private: Transport[An
     assert private.in_flight == 0
 
 
-def test_slow_receivers_give_up_their_place_to_others(receiver: Receiver) -> None:
+def test_receivers_that_hang_are_waited_for_up_to_a_limit(private: Transport[Any], receiver: Receiver) -> None:
     receiver.on("/slow", Answer(held=True))
-    with closing(Transport[Any](allow_private=True, total_ms=5_000)) as transport:
-        for number in range(WINDOW):
-            transport.start(number, post(receiver.url("/slow")))
-        assert not transport.has_room()
-        until = time.monotonic() + 5
-        while not transport.has_room() and time.monotonic() < until:
-            assert transport.finished(0.05) == []
-        assert transport.has_room()
-        assert WINDOW < MOST
-        receiver.release()
+    private.most = 4
+    for number in range(4):
+        assert private.has_room()
+        private.start(number, post(receiver.url("/slow")))
+    assert not private.has_room()
+    receiver_has_it(private, receiver)
+    assert not private.has_room()
+    receiver.release()
+    until_over(private, 4)
+    assert private.has_room()
+
+
+def test_repeated_attempts_leave_half_of_all_places_to_first_ones(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/slow", Answer(held=True))
+    private.most = 8
+    for number in range(4):
+        assert private.has_room(retry=True)
+        private.start(number, post(receiver.url("/slow")), retry=True)
+    assert not private.has_room(retry=True)
+    for number in range(4):
+        assert private.has_room()
+        private.start(number, post(receiver.url("/slow")))
+    assert not private.has_room()
+    receiver.release()
+    until_over(private, 8)
+    assert private.has_room(retry=True)
+
+
+def test_what_is_dropped_frees_the_places_of_repeated_attempts(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/slow", Answer(held=True))
+    private.most = 2
+    private.start("dropped", post(receiver.url("/slow")), retry=True)
+    assert not private.has_room(retry=True)
+    private.abandon()
+    assert private.has_room(retry=True)
+    receiver.release()
+
+
+def test_in_a_silence_others_get_their_turn_at_once(private: Transport[Any], receiver: Receiver) -> None:
+    receiver.on("/slow", Answer(held=True))
+    assert filled(private, post(receiver.url("/slow"))) == WINDOW < MOST
+    began = time.monotonic()
+    while not private.has_room():
+        assert private.finished(5.0) == []
+    assert time.monotonic() - began < 2
+    assert filled(private, post(receiver.url("/slow"))) == WINDOW
+    receiver.release()
+    until_over(private, 2 * WINDOW)
+
+
+def test_who_was_looked_for_in_vain_a_few_times_no_longer_holds_up_the_others(
+    private: Transport[Any], receiver: Receiver
+) -> None:
+    receiver.on("/slow", Answer(held=True))
+    for _ in range(WINDOW - 1):
+        private.start("slow", post(receiver.url("/slow")))
+    for _ in range(LOOKS):
+        private.start("prompt", post(receiver.url("/")))
+        while not (over := private.finished(1.0)):
+            pass
+        assert [tag for tag, _ in over] == ["prompt"]
+    assert filled(private, post(receiver.url("/slow"))) == WINDOW
+    receiver.release()
+    until_over(private, 2 * WINDOW - 1)
+
+
+def filled(transport: Transport[Any], request: HttpRequest) -> int:
+    """How many requests were started until there was no room for more."""
+    started = 0
+    while transport.has_room():
+        transport.start(started, request)
+        started += 1
+    return started
+
+
+def test_a_process_with_a_thousand_open_files_is_no_slower(private: Transport[Any], receiver: Receiver) -> None:
+    """select() knows no descriptor above 1,023; a worker with a thousand kept connections has them."""
+    with ExitStack() as files:
+        null = files.enter_context(Path("/dev/null").open("rb"))
+        for _ in range(1_050):
+            files.callback(os.close, os.dup(null.fileno()))
+        began = time.monotonic()
+        for _ in range(5):
+            assert private.send(post(receiver.url(), fresh=True)).status == 200
+        assert time.monotonic() - began < 0.9
+
+
+def test_an_exhausted_limit_of_open_files_is_our_own_failure_and_nothing_was_sent(
+    private: Transport[Any], receiver: Receiver
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        reply = private.send(post("http://127.0.0.1:1/"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "failed", False)
+    assert reply.detail == "Too many open files"
+    assert private.send(post(receiver.url())).status == 200
+
+
+def test_as_many_sockets_are_used_as_open_files_are_allowed() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
+        with closing(Transport[Any]()) as transport:
+            assert transport.most == MOST
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 2 * MOST
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def until_over(transport: Transport[Any], count: int) -> None:
+    until, over = time.monotonic() + 5, 0
+    while over < count and time.monotonic() < until:
+        over += len(transport.finished(0.1))
+    assert over == count
 
 
 def test_what_is_under_way_can_be_dropped(private: Transport[Any], receiver: Receiver) -> None:
@@ -229,6 +221,15 @@ def receiver_has_it(transport: Transport[Any], receiver: Receiver) -> None:
     while not receiver.requests and time.monotonic() < until:
         assert transport.finished(0.02) == []
     assert receiver.requests
+
+
+@pytest.mark.parametrize(
+    "broken", [{"headers": ("X: \ud800",)}, {"url": "http://127.0.0.1/\ud800"}, {"url": "http://127.0.0.1/\0"}]
+)
+def test_what_cannot_be_put_into_a_request_is_a_reply_and_no_accident(private: Transport[Any], broken: dict[str, Any]) -> None:
+    reply = private.send(HttpRequest(**{"url": "http://127.0.0.1/", "body": b"", **broken}))
+    assert (reply.status, reply.error, reply.ambiguous) == (0, "protocol", False)
+    assert private.in_flight == 0
 
 
 # -- answers ---------------------------------------------------------------------------------------------------------

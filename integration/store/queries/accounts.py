@@ -18,6 +18,16 @@ def find(connection: Connection, email: str) -> Any | None:
     return connection.execute(select(account).where(account.c.email == email)).first()
 
 
+def email_of(connection: Connection, identity: str) -> str:
+    """The address of an account."""
+    return str(connection.scalar(select(account.c.email).where(account.c.id == identity)))
+
+
+def newest(connection: Connection, limit: int) -> list[Any]:
+    """The newest accounts."""
+    return list(connection.execute(select(account).order_by(account.c.created_at.desc(), account.c.id).limit(limit)))
+
+
 def ensure(connection: Connection, identity: str, email: str, now: int) -> str:
     """The id of the account with an e-mail address, made with that id if it is new."""
     fresh = insert(connection, account).values(id=identity, email=email, created_at=now)
@@ -60,8 +70,16 @@ def keys(connection: Connection, email: str | None = None) -> list[Any]:
     return list(connection.execute(query))
 
 
+def is_live(connection: Connection, key_id: str) -> bool:
+    """Whether a key is there and not revoked."""
+    query = select(api_key.c.id).where(api_key.c.id == key_id, api_key.c.revoked_at.is_(None))
+    return connection.execute(query).first() is not None
+
+
 def revoke(connection: Connection, which: str, now: int) -> list[str]:
-    """Revoke the live keys with this id or prefix; the ids of those revoked."""
+    """Revoke the live keys with this id or prefix; the ids of those revoked. Their accounts are locked."""
     match = or_(api_key.c.id == which, api_key.c.prefix == which, api_key.c.prefix == which + "…")
-    query = update(api_key).where(match, api_key.c.revoked_at.is_(None)).values(revoked_at=now).returning(api_key.c.id)
-    return list(connection.scalars(query))
+    live = match, api_key.c.revoked_at.is_(None)
+    for account_id in sorted(set(connection.scalars(select(api_key.c.account_id).where(*live)))):
+        lock(connection, account_id)
+    return list(connection.scalars(update(api_key).where(*live).values(revoked_at=now).returning(api_key.c.id)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, delete, func, select, text
 
 from integration.store.queries._dialect import insert
 from integration.store.tables import heartbeat, installation
@@ -32,6 +32,24 @@ def beat(connection: Connection, name: str, now: int) -> None:
     """Note that something moved."""
     statement = insert(connection, heartbeat).values(name=name, at=now)
     connection.execute(statement.on_conflict_do_update(index_elements=[heartbeat.c.name], set_={"at": statement.excluded.at}))
+
+
+#: How the names of workers that deliver begin.
+DRAIN = "drain:"
+
+
+def call_roll(connection: Connection, name: str, now: int, within: int) -> int:
+    """Note that a worker delivers, and count those that did lately (`within` ms); names that are long silent are forgotten."""
+    beat(connection, DRAIN + name, now)
+    c = heartbeat.c
+    connection.execute(delete(heartbeat).where(c.name.startswith(DRAIN), c.at < now - 60_000))
+    query = select(func.count()).where(c.name.startswith(DRAIN), c.at > now - within)
+    return int(connection.scalar(query) or 1)
+
+
+def leave(connection: Connection, name: str) -> None:
+    """A worker no longer delivers."""
+    connection.execute(delete(heartbeat).where(heartbeat.c.name == DRAIN + name))
 
 
 def beats(connection: Connection) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, TextClause, select, text, update
 
 from integration.store.queries._dialect import array
-from integration.store.queries.deliveries import DEAD, IS_PENDING
+from integration.store.queries.deliveries import DEAD, GROUPED, PENDING
 from integration.store.tables import delivery, destination, subscription
 
 Rows = Sequence[Sequence[Any]]
@@ -26,6 +26,8 @@ class Due(NamedTuple):
     attempts: int
     ambiguous: int
     lead_id: int | None
+    created_at: int
+    wished: int
 
 
 class Outcome(NamedTuple):
@@ -63,6 +65,11 @@ class Place(NamedTuple):
     changed_at: int
     next_send_at: int
     prepared: int
+    rate: float | None
+    concurrency: int | None
+    opened: int
+    failing_since: int | None
+    warned_at: int | None
 
 
 class Story(NamedTuple):
@@ -80,7 +87,9 @@ class Story(NamedTuple):
 #: First attempts and repeated ones are due apart, each by an index of its own.
 _FRESH, _RETRY = "attempts = 0", "attempts > 0"
 _DUE_SQLITE = """
-    SELECT json_group_array(json_array(id, event_seq, subscription_id, destination_id, attempts, ambiguous, lead_id)) FROM (
+    SELECT json_group_array(json_array(
+        id, event_seq, subscription_id, destination_id, attempts, ambiguous, lead_id, created_at, wished))
+    FROM (
         SELECT * FROM delivery WHERE state = 0 AND {which} AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?
     )"""
 _LEASE_SQLITE = "UPDATE delivery SET next_attempt_at = ?, lease = ? WHERE id IN (SELECT value FROM json_each(?))"
@@ -88,7 +97,7 @@ _CLAIM_POSTGRESQL = """
     UPDATE delivery SET next_attempt_at = :until, lease = :lease WHERE id = ANY(ARRAY(
         SELECT id FROM delivery WHERE state = 0 AND {which} AND next_attempt_at <= :now ORDER BY next_attempt_at LIMIT :most
         FOR UPDATE SKIP LOCKED
-    )) RETURNING id, event_seq, subscription_id, destination_id, attempts, ambiguous, lead_id"""
+    )) RETURNING id, event_seq, subscription_id, destination_id, attempts, ambiguous, lead_id, created_at, wished"""
 _CLAIMS = {which: (_DUE_SQLITE.format(which=which), text(_CLAIM_POSTGRESQL.format(which=which))) for which in (_FRESH, _RETRY)}
 #: Of a claim, this share is kept for attempts that are repeated, and the rest for first ones: neither starves the other.
 RETRY_SHARE = 0.2
@@ -126,25 +135,29 @@ def stories(connection: Connection, seqs: Sequence[int]) -> dict[int, Story]:
 
 
 _PLACES_SQLITE = """
-    SELECT json_group_array(json_array(k.key, d.channel, d.status, d.reason, d.changed_at, d.next_send_at, d.prepared))
+    SELECT json_group_array(json_array(
+        k.key, d.channel, d.status, d.reason, d.changed_at, d.next_send_at, d.prepared, d.rate, d.concurrency, d.opened,
+        d.failing_since, d.warned_at))
     FROM json_each(?) k LEFT JOIN destination d ON d.id = k.key
-    WHERE d.id IS NULL OR d.status <> 'active' OR d.changed_at <> k.value OR d.next_send_at > ?"""
+    WHERE d.id IS NULL OR d.status <> 'active' OR d.changed_at <> k.value OR d.next_send_at > ? OR d.failing_since IS NOT NULL"""
 _PLACES_POSTGRESQL = text("""
-    SELECT k.id, d.channel, d.status, d.reason, d.changed_at, d.next_send_at, d.prepared
+    SELECT k.id, d.channel, d.status, d.reason, d.changed_at, d.next_send_at, d.prepared, d.rate, d.concurrency, d.opened,
+        d.failing_since, d.warned_at
     FROM unnest(CAST(:ids AS text[]), CAST(:changes AS bigint[])) AS k (id, changed_at)
     LEFT JOIN destination d ON d.id = k.id
-    WHERE d.id IS NULL OR d.status <> 'active' OR d.changed_at <> k.changed_at OR d.next_send_at > :now""")
+    WHERE d.id IS NULL OR d.status <> 'active' OR d.changed_at <> k.changed_at OR d.next_send_at > :now
+        OR d.failing_since IS NOT NULL""")
 
 
 def news(connection: Connection, known: Mapping[str, int], now: int) -> dict[str, Place]:
     """Of destinations known as they were at a time (their `changed_at`), those of which there is more to say than that
-    they are as before, active, and free to be sent to at `now`. A removed one has the status "removed"."""
+    they are as before, active, well, and free to be sent to at `now`. A removed one has the status "removed"."""
     if connection.dialect.name == "sqlite":
         found = _json(connection, _PLACES_SQLITE, (json.dumps(known), now))
     else:
         given = {"ids": array(known), "changes": array(known.values()), "now": now}
         found = _rows(connection, _PLACES_POSTGRESQL, given)
-    gone = ("", "removed", None, 0, 0, 0)
+    gone = ("", "removed", None, 0, 0, 0, None, None, 0, None, None)
     return {row[0]: Place._make(row) if row[2] is not None else Place(row[0], *gone) for row in found}
 
 
@@ -168,6 +181,12 @@ def silent_subscriptions(connection: Connection, ids: Sequence[str]) -> dict[str
     else:
         found = _rows(connection, _SILENT_POSTGRESQL, {"ids": array(ids)})
     return {row[0]: (row[1], row[2]) for row in found}
+
+
+def by_themselves(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of these subscriptions whose receiver takes nothing but single events: REST hooks."""
+    c = subscription.c
+    return set(connection.scalars(select(c.id).where(c.id.in_(ids), c.origin == "hook")))
 
 
 def _json(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Rows:
@@ -233,11 +252,38 @@ def _many(connection: Connection, sqlite: str, postgresql: TextClause, rows: Seq
         connection.execute(postgresql, dict(zip(rows[0]._fields, columns, strict=True)))
 
 
-def take_turn(connection: Connection, destination_id: str, now: int, next_at: int) -> bool:
-    """Ask for the right to send to a paced destination now; the next right is given at `next_at` (ms)."""
-    c = destination.c
-    query = update(destination).where(c.id == destination_id, c.next_send_at <= now).values(next_send_at=next_at)
-    return connection.execute(query).rowcount == 1
+class Turn(NamedTuple):
+    """A wish to send to a destination now: it costs so many ms of its time, which must not begin later than `latest` (ms)."""
+
+    id: str
+    cost: float
+    latest: int
+
+
+_TURN_SQLITE = """
+    UPDATE destination SET next_send_at = max(next_send_at, ?) + ? WHERE id = ? AND next_send_at <= ? RETURNING next_send_at"""
+_TURNS_POSTGRESQL = text("""
+    WITH turn AS (
+        SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:costs AS bigint[]), CAST(:latest AS bigint[])) AS t (id, cost, latest)
+    ), mine AS (
+        SELECT d.id FROM destination d JOIN turn ON turn.id = d.id ORDER BY d.id FOR UPDATE OF d
+    )
+    UPDATE destination d SET next_send_at = greatest(d.next_send_at, CAST(:now AS bigint)) + turn.cost FROM turn, mine
+    WHERE d.id = turn.id AND mine.id = d.id AND d.next_send_at <= turn.latest RETURNING d.id, d.next_send_at""")
+
+
+def take_turns(connection: Connection, turns: Sequence[Turn], now: int) -> dict[str, int]:
+    """Ask for time of paced destinations: when (ms) each begins that was given. What is given to one worker, no other gets."""
+    costs = {turn.id: round(turn.cost) for turn in turns}
+    if connection.dialect.name == "sqlite":
+        found = [
+            (turn.id, connection.exec_driver_sql(_TURN_SQLITE, (now, costs[turn.id], turn.id, turn.latest)).scalar())
+            for turn in turns
+        ]
+    else:
+        given = {"ids": array(costs), "costs": array(costs.values()), "latest": array(turn.latest for turn in turns)}
+        found = [tuple(row) for row in _rows(connection, _TURNS_POSTGRESQL, {**given, "now": now})] if turns else []
+    return {identity: until - costs[identity] for identity, until in found if until is not None}
 
 
 def back_off(connection: Connection, destination_id: str, until: int) -> None:
@@ -251,17 +297,10 @@ def prepared(connection: Connection, destination_id: str) -> None:
     connection.execute(update(destination).where(destination.c.id == destination_id).values(prepared=1))
 
 
-def disable_destination(connection: Connection, destination_id: str, reason: str, now: int) -> None:
-    """Stop sending to a destination until its owner mends it; what is owed to it waits."""
-    c = destination.c
-    query = update(destination).where(c.id == destination_id, c.status == "active")
-    connection.execute(query.values(status="disabled", reason=reason, changed_at=now))
-
-
 def end_subscription(connection: Connection, subscription_id: str, reason: str, now: int) -> None:
     """End a subscription whose receiver is gone, and all that is owed to it."""
     c = subscription.c
     query = update(subscription).where(c.id == subscription_id, c.status != "ended")
     connection.execute(query.values(status="ended", reason=reason, changed_at=now))
-    pending = update(delivery).where(delivery.c.subscription_id == subscription_id, IS_PENDING)
+    pending = update(delivery).where(delivery.c.subscription_id == subscription_id, delivery.c.state.in_((PENDING, GROUPED)))
     connection.execute(pending.values(state=DEAD, reason=reason, done_at=now, lease=None))

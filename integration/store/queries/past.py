@@ -20,6 +20,11 @@ def filled(connection: Connection, source: str) -> dict[str, int]:
     return {row.subject: row.since for row in connection.execute(select(fill).where(fill.c.source == source))}
 
 
+def last_filled(connection: Connection, source: str) -> int:
+    """When the past of any subject of a source was last noted as asked for (ms); 0 before."""
+    return int(connection.scalar(select(func.max(fill.c.filled_at)).where(fill.c.source == source)) or 0)
+
+
 def note(connection: Connection, source: str, subjects: Sequence[str], since: int, now: int) -> None:
     """The past of these subjects was asked for back to an as_of."""
     statement = insert(connection, fill)
@@ -76,6 +81,7 @@ def count(connection: Connection, source: str, *, since: int) -> int:
     return int(connection.scalar(select(func.count()).where(c.source == source, c.as_of >= since)) or 0)
 
 
-def stored_subjects(connection: Connection, source: str) -> list[str]:
-    """Every subject of which a source has a reading of any origin."""
-    return sorted(connection.scalars(select(reading.c.subject).where(reading.c.source == source).distinct()))
+def stored_subjects(connection: Connection, source: str, among: Sequence[str] | None = None) -> list[str]:
+    """The subjects, of all or among some, of which a source has a reading of any origin."""
+    query = select(reading.c.subject).where(reading.c.source == source).distinct()
+    return sorted(connection.scalars(query if among is None else query.where(reading.c.subject.in_(among))))

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, LargeBinary, and_, case, delete, func, select, text, tuple_
 
-from integration.store.queries._dialect import array
-from integration.store.tables import poll, reading
+from integration.store.queries._dialect import array, insert
+from integration.store.tables import poll, reading, revision
+
+_MOMENT = "moment"
 
 
 class Row(NamedTuple):
-    """One version of one reading; `values` is packed float64."""
+    """One version of one reading; `values` is packed float64. `stored_at` is given where that is later than `known_at`."""
 
     source: str
     subject: str
@@ -24,6 +26,7 @@ class Row(NamedTuple):
     poll_id: int | None
     values: bytes
     text: str | None
+    stored_at: int | None = None
 
 
 class Version(NamedTuple):
@@ -64,10 +67,11 @@ def lately(connection: Connection, source: str, subjects: Sequence[str], since: 
     return int(connection.scalar(select(func.count(c.subject.distinct())).where(*mine)) or 0)
 
 
-def told_of(connection: Connection, source: str, since: int) -> list[str]:
-    """The subjects that a source has readings of since an as_of."""
+def told_of(connection: Connection, source: str, since: int, *, live: bool = False) -> list[str]:
+    """The subjects that a source has readings of since an as_of, of any origin or only live ones."""
     c = reading.c
-    return list(connection.scalars(select(c.subject).where(c.source == source, c.as_of >= since).distinct()))
+    query = select(c.subject).where(c.source == source, c.as_of >= since).distinct()
+    return list(connection.scalars(query.where(c.origin == "live") if live else query))
 
 
 def newest_as_of(connection: Connection, source: str) -> int | None:
@@ -79,13 +83,13 @@ def newest_as_of(connection: Connection, source: str) -> int | None:
 def log(
     connection: Connection, source: str, *, since: int, subjects: Sequence[str], reconstructed: bool = False
 ) -> Sequence[Any]:
-    """Rows of (subject, as_of, known_at, values, text) that live evaluation sees, by subject, then (as_of, version).
+    """Rows of (subject, as_of, known_at, values, text, stored_at) that live evaluation sees, by subject, then (as_of, version).
 
     What was filled in later inside the live period (origin `reconstructed`) is not part of it. With `reconstructed` it is,
-    and a sixth value says of each row whether it is such a one; rows are then plain tuples.
+    and a seventh value says of each row whether it is such a one; rows are then plain tuples.
     """
     c = reading.c
-    query = select(c.subject, c.as_of, c.known_at, c["values"], c.text)
+    query = select(c.subject, c.as_of, c.known_at, c["values"], c.text, c.stored_at)
     query = query.add_columns(c.origin == "reconstructed") if reconstructed else query.where(c.origin != "reconstructed")
     mine = (c.source == source, c.subject.in_(subjects), c.as_of >= since)
     found = connection.execute(query.where(*mine).order_by(c.subject, c.as_of, c.version))
@@ -118,37 +122,45 @@ def one_metric(
 _THEN = """
     SELECT a.place, r.as_of, r."values" FROM {asked} AS a
     JOIN reading r ON r.source = :source AND r.subject = a.subject AND r.as_of = (
-        SELECT max(e.as_of) FROM reading e WHERE e.source = :source AND e.subject = a.subject AND e.as_of <= a.as_of
-        AND (e.known_at <= a.known_at OR e.origin = 'reconstructed')
+        SELECT e.as_of FROM reading e WHERE e.source = :source AND e.subject = a.subject AND {e_there}
+        ORDER BY e.as_of DESC LIMIT 1
     )
-    WHERE r.known_at <= a.known_at OR r.origin = 'reconstructed' ORDER BY r.version"""
-_THEN_SQLITE = text(
-    _THEN.format(
-        asked="(SELECT key AS place, json_extract(value, '$[0]') AS subject, json_extract(value, '$[1]') AS as_of, "
-        "json_extract(value, '$[2]') AS known_at FROM json_each(:asked))"
-    )
-)
-_THEN_POSTGRESQL = text(
-    _THEN.format(
-        asked="(SELECT * FROM unnest(CAST(:subjects AS text[]), CAST(:as_of AS bigint[]), CAST(:known_at AS bigint[])) "
-        "WITH ORDINALITY AS u (subject, as_of, known_at, place))"
-    )
-)
+    WHERE {r_there} ORDER BY r.version"""
+_THERE = """coalesce({0}.stored_at, {0}.known_at) <= a.moment AND (
+        {0}.known_at <= a.known_at OR ({0}.origin = 'reconstructed' AND {0}.as_of <= a.as_of))"""
+_ASKED = {
+    "sqlite": "(SELECT key AS place, json_extract(value, '$[0]') AS subject, json_extract(value, '$[1]') AS as_of, "
+    "json_extract(value, '$[2]') AS known_at, json_extract(value, '$[3]') AS moment FROM json_each(:asked))",
+    "postgresql": "(SELECT * FROM unnest(CAST(:subjects AS text[]), CAST(:as_of AS bigint[]), CAST(:known_at AS bigint[]), "
+    "CAST(:moments AS bigint[])) WITH ORDINALITY AS u (subject, as_of, known_at, moment, place))",
+}
+_THENS = {
+    name: text(_THEN.format(asked=asked, e_there=_THERE.format("e"), r_there=_THERE.format("r")))
+    for name, asked in _ASKED.items()
+}
 
 
-def at_the_time(connection: Connection, source: str, asked: Sequence[tuple[str, int, int]]) -> dict[int, tuple[int, bytes]]:
-    """What a source's newest reading was for (subject, as_of, known_at) each: (as_of, values) by position, where there was one.
+class Then(NamedTuple):
+    """A subject at a past time: what was known at `known_at` is asked for, as far as it was stored by `moment` (ms)."""
 
-    It is not dated after that as_of and was known by that known_at; what was filled in later counts as known at its as_of.
+    subject: str
+    as_of: int
+    known_at: int
+    moment: int
+
+
+def at_the_time(connection: Connection, source: str, asked: Sequence[Then]) -> dict[int, tuple[int, bytes]]:
+    """What a source's newest reading was at each of some times: (as_of, values) by position, where there was one.
+
+    What was filled in later (origin `reconstructed`) counts as known from its as_of on.
     """
     if not asked:
         return {}
+    query = _THENS[connection.dialect.name]
     if connection.dialect.name == "sqlite":
-        rows = connection.execute(_THEN_SQLITE, {"source": source, "asked": json.dumps(asked)})
-        return {row[0]: (row[1], row[2]) for row in rows}
-    names, as_of, known_at = map(array, zip(*asked, strict=True))
-    found = connection.execute(_THEN_POSTGRESQL, {"source": source, "subjects": names, "as_of": as_of, "known_at": known_at})
-    return {row[0] - 1: (row[1], bytes(row[2])) for row in found}
+        return {row[0]: (row[1], row[2]) for row in connection.execute(query, {"source": source, "asked": json.dumps(asked)})}
+    columns = dict(zip(("subjects", "as_of", "known_at", "moments"), map(array, zip(*asked, strict=True)), strict=True))
+    return {row[0] - 1: (row[1], bytes(row[2])) for row in connection.execute(query, {"source": source, **columns})}
 
 
 def settled(connection: Connection, source: str, *, since: int, until: int, subjects: Sequence[str] | None) -> Sequence[Any]:
@@ -220,9 +232,23 @@ def count_by_source(connection: Connection) -> Mapping[str, Any]:
     return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
 
-def newest_known_at(connection: Connection) -> int:
-    """The newest known_at of all polls that were committed, ms; 0 where there is none."""
-    return int(connection.scalar(select(func.max(poll.c.finished_at)).where(poll.c.status == "done")) or 0)
+def moment(connection: Connection, now: int) -> int:
+    """The moment (ms) of a transaction that stores readings: now, but later than that of any such before, whatever clocks say.
+
+    So what was there at a moment can be told from what came after. The caller holds the event lock.
+    """
+    found = max(now, last_moment(connection) + 1)
+    statement = insert(connection, revision).values(name=_MOMENT, value=found)
+    connection.execute(statement.on_conflict_do_update(index_elements=[revision.c.name], set_={"value": found}))
+    return found
+
+
+def last_moment(connection: Connection) -> int:
+    """The moment (ms) of the last transaction that stored readings; 0 before the first."""
+    last = connection.scalar(select(revision.c.value).where(revision.c.name == _MOMENT))
+    if last is None:  # the database is new, or from before moments were kept
+        last = connection.scalar(select(func.max(poll.c.finished_at)).where(poll.c.status == "done"))
+    return int(last or 0)
 
 
 def prune(connection: Connection, source: str, before: int, *, most: int) -> int:

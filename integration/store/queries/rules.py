@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, exists, func, or_, select, text
 
-from integration.store.queries import revisions
+from integration.store.queries import readings, revisions
 from integration.store.queries._dialect import array, insert
 from integration.store.tables import event, feed, feed_item, feed_reader, rule, subscription
 
@@ -19,7 +19,7 @@ FEED_SLEEPS_AFTER = 30 * 86_400_000
 class Wish(NamedTuple):
     """Someone wants a rule within a scope: a subscription (with its destination) or a feed.
 
-    What a `shadow` would have been sent is only recorded.
+    What a `shadow` would have been sent is only recorded. `manner` is each or grouped.
     """
 
     id: str
@@ -27,11 +27,13 @@ class Wish(NamedTuple):
     scope: str
     destination_id: str = ""
     shadow: bool = False
+    manner: str = "each"
 
 
 def ensure(connection: Connection, identity: str, trigger: str, semantics: int, options: str, now: int) -> None:
-    """The rule, made if it is new."""
-    values = {"id": identity, "trigger": trigger, "semantics": semantics, "options": options, "created_at": now}
+    """The rule, made if it is new: later than any reading that is stored, so that what came first can be told."""
+    made = max(now, readings.last_moment(connection) + 1)
+    values = {"id": identity, "trigger": trigger, "semantics": semantics, "options": options, "created_at": made}
     connection.execute(insert(connection, rule).values(**values).on_conflict_do_nothing())
 
 
@@ -57,7 +59,7 @@ _PAIRS = {
     "postgresql": "unnest(CAST(:rules AS text[]), CAST(:scopes AS text[])) AS asked(rule_id, scope)",
 }
 _SUBSCRIBED = """
-    SELECT s.id, s.rule_id, s.scope, s.destination_id, CASE WHEN s.status = 'shadow' THEN 1 ELSE 0 END
+    SELECT s.id, s.rule_id, s.scope, s.destination_id, CASE WHEN s.status = 'shadow' THEN 1 ELSE 0 END, s.manner
     FROM {} JOIN subscription AS s ON s.rule_id = asked.rule_id AND s.scope = asked.scope
     JOIN destination AS d ON d.id = s.destination_id
     WHERE s.status IN ('active', 'shadow')"""
@@ -77,7 +79,7 @@ def wishes(connection: Connection, now: int, asked: Sequence[tuple[str, str]]) -
     else:
         given = dict(zip(("rules", "scopes"), map(array, zip(*asked, strict=True)), strict=True))
     return (
-        sorted(Wish(row[0], row[1], row[2], row[3], bool(row[4])) for row in connection.execute(subscribed, given)),
+        sorted(Wish(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) for row in connection.execute(subscribed, given)),
         sorted(Wish(row[0], row[1], row[2]) for row in connection.execute(fed, {**given, "since": now - FEED_SLEEPS_AFTER})),
     )
 

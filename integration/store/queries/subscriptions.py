@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, or_, select, update
+from sqlalchemy import Connection, Select, case, delete, or_, select, update
 
 from integration.store.queries import revisions
-from integration.store.tables import delivery, destination, rule, subscription
+from integration.store.tables import account, delivery, destination, rule, subscription
 
 #: How the origin of a companion begins; the subscription's id follows.
 _COMPANION = "corrections:"
+#: The origin of what carries test events to a destination. Its owner does not see it among the subscriptions.
+TEST = "test"
 
 
 def add_destination(connection: Connection, **values: Any) -> None:
@@ -18,21 +21,27 @@ def add_destination(connection: Connection, **values: Any) -> None:
     connection.execute(destination.insert().values(**values))
 
 
-def destinations(connection: Connection, account_id: str) -> list[Any]:
-    """An account's destinations, newest first."""
-    query = select(destination).where(destination.c.account_id == account_id)
-    return list(connection.execute(query.order_by(destination.c.created_at.desc(), destination.c.id)))
+def _destinations(account_id: str | None) -> Select[Any]:
+    query = select(destination, account.c.email.label("account_email")).join(account, account.c.id == destination.c.account_id)
+    return query if account_id is None else query.where(destination.c.account_id == account_id)
 
 
-def destination_of(connection: Connection, account_id: str, identity: str) -> Any | None:
-    """One of an account's destinations."""
-    query = select(destination).where(destination.c.account_id == account_id, destination.c.id == identity)
-    return connection.execute(query).first()
+def destinations(connection: Connection, account_id: str | None, limit: int | None = None) -> list[Any]:
+    """The destinations of an account (None: of all), newest first, each with its account's address."""
+    query = _destinations(account_id).order_by(destination.c.created_at.desc(), destination.c.id)
+    return list(connection.execute(query.limit(limit)))
 
 
-def change_destination(connection: Connection, identity: str, **values: Any) -> None:
-    """Change a destination's columns."""
-    connection.execute(update(destination).where(destination.c.id == identity).values(**values))
+def destination_of(connection: Connection, account_id: str | None, identity: str) -> Any | None:
+    """One of the destinations of an account (None: of all), with its account's address."""
+    return connection.execute(_destinations(account_id).where(destination.c.id == identity)).first()
+
+
+def change_destination(connection: Connection, identity: str, now: int, **values: Any) -> None:
+    """Change a destination's columns at `now` (ms). Its `changed_at` always grows: by it workers see that it is another."""
+    c = destination.c
+    changed_at = case((c.changed_at >= now, c.changed_at + 1), else_=now)
+    connection.execute(update(destination).where(c.id == identity).values(**values, changed_at=changed_at))
 
 
 def drop_destination(connection: Connection, identity: str) -> None:
@@ -59,9 +68,9 @@ def _with_rule() -> Select[Any]:
 
 
 def subscriptions(connection: Connection, account_id: str, *, origin: str | None = None, trigger: str | None = None) -> list[Any]:
-    """An account's subscriptions with rule and destination, newest first; ended ones and companions left out."""
+    """An account's subscriptions with rule and destination, newest first; ended ones and hidden ones left out."""
     query = _with_rule().where(subscription.c.account_id == account_id, subscription.c.status != "ended")
-    query = query.where(~subscription.c.origin.startswith(_COMPANION))
+    query = query.where(~subscription.c.origin.startswith(_COMPANION), subscription.c.origin != TEST)
     if origin:
         query = query.where(subscription.c.origin == origin)
     if trigger:
@@ -73,6 +82,25 @@ def subscription_of(connection: Connection, account_id: str, identity: str) -> A
     """One of an account's subscriptions, ended or not."""
     query = _with_rule().where(subscription.c.account_id == account_id, subscription.c.id == identity)
     return connection.execute(query).first()
+
+
+def accounts(connection: Connection, identities: Sequence[str]) -> list[str]:
+    """Whose subscriptions these are, each account once."""
+    c = subscription.c
+    return sorted(connection.scalars(select(c.account_id).distinct().where(c.id.in_(identities))))
+
+
+def hooks_of(connection: Connection, key_ids: Sequence[str]) -> list[Any]:
+    """The REST hooks that these keys asked for, with rule and destination; ended ones left out."""
+    c = subscription.c
+    return list(connection.execute(_with_rule().where(c.key_id.in_(key_ids), c.origin == "hook", c.status != "ended")))
+
+
+def claim(connection: Connection, identity: str, key_id: str) -> None:
+    """Let a subscription, and its companion, belong to a key. It wants what it did, so nobody need look again."""
+    c = subscription.c
+    own = or_(c.id == identity, c.origin == companion_of(identity))
+    connection.execute(update(subscription).where(own, c.key_id.is_distinct_from(key_id)).values(key_id=key_id))
 
 
 def companion_of(identity: str) -> str:
@@ -104,10 +132,10 @@ def point_elsewhere(connection: Connection, identity: str, rule_id: str, scope: 
 
 
 def pending_dropped(connection: Connection, subscription_id: str) -> None:
-    """Forget what is still owed to an ended subscription, and to its companion."""
+    """Forget what is still owed to an ended subscription, and to its companion: pending, or grouped with what is."""
     c = subscription.c
     own = select(c.id).where(or_(c.id == subscription_id, c.origin == companion_of(subscription_id)))
-    connection.execute(delete(delivery).where(delivery.c.subscription_id.in_(own), delivery.c.state == 0))
+    connection.execute(delete(delivery).where(delivery.c.subscription_id.in_(own), delivery.c.state.in_((0, 4))))
 
 
 def same(connection: Connection, destination_id: str, rule_id: str, scope: str) -> str | None:
@@ -121,4 +149,5 @@ def same(connection: Connection, destination_id: str, rule_id: str, scope: str) 
 def others(connection: Connection, destination_id: str) -> bool:
     """Whether a destination still has subscriptions."""
     c = subscription.c
-    return connection.scalar(select(c.id).where(c.destination_id == destination_id, c.status != "ended").limit(1)) is not None
+    query = select(c.id).where(c.destination_id == destination_id, c.status != "ended", c.origin != TEST)
+    return connection.scalar(query.limit(1)) is not None

@@ -25,7 +25,10 @@ def columns() -> dict[str, list[sa.Column[Any]]]:
     """New columns by table."""
     return {
         "poll": [sa.Column("late", sa.Integer(), server_default="0", nullable=False)],
-        "event": [sa.Column("poll_id", sa.BigInteger(), nullable=True)],
+        "event": [
+            sa.Column("poll_id", sa.BigInteger(), nullable=True),
+            sa.Column("account_id", sa.Text(), nullable=True),
+        ],
         "destination": [
             sa.Column("description", sa.Text(), server_default="", nullable=False),
             sa.Column("owner_email", sa.Text(), server_default="", nullable=False),
@@ -39,8 +42,12 @@ def columns() -> dict[str, list[sa.Column[Any]]]:
         "subscription": [
             sa.Column("manner", sa.Text(), server_default="each", nullable=False),
             sa.Column("key_id", sa.Text(), nullable=True),
+            sa.Column("shadow", sa.SmallInteger(), server_default="0", nullable=False),
         ],
-        "delivery": [sa.Column("lead_id", sa.BigInteger(), nullable=True)],
+        "delivery": [
+            sa.Column("lead_id", sa.BigInteger(), nullable=True),
+            sa.Column("wished", sa.SmallInteger(), server_default="0", nullable=False),
+        ],
     }
 
 
@@ -57,9 +64,11 @@ def upgrade() -> None:
         "UPDATE subscription SET manner = 'grouped' WHERE destination_id IN "
         "(SELECT id FROM destination WHERE channel IN ('email', 'slack'))"
     )
+    op.execute("UPDATE subscription SET shadow = 1 WHERE status = 'shadow'")
     for index in INDEXES:
         partial_index(index[0], "delivery", index[1], index[2])
     op.drop_index("ix_delivery_due", "delivery")
+    op.create_index("ix_event_known_at_seq", "event", ["known_at", "seq"])
     op.create_table(
         "owner_notice",
         sa.Column("key", sa.Text(), nullable=False),
@@ -127,6 +136,7 @@ def downgrade() -> None:
     op.execute("UPDATE delivery SET state = 0 WHERE state IN (4, 6)")
     op.execute("UPDATE delivery SET state = 2 WHERE state = 5")
     partial_index("ix_delivery_due", "delivery", ["next_attempt_at"], "state = 0")
+    op.drop_index("ix_event_known_at_seq", "event")
     for name, _columns, _where in reversed(INDEXES):
         op.drop_index(name, "delivery")
     for table, fresh in columns().items():

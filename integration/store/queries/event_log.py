@@ -1,0 +1,78 @@
+"""Events in the order they were stored, for readers that go on from a cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from integration.store.queries.deliveries import SHADOW
+from integration.store.tables import delivery, event, subscription
+
+
+class View(NamedTuple):
+    """Which events a reader sees: those owed to an account's subscriptions (or to one of them), or `everything` there is.
+
+    `tests` adds the account's own test events. Of these only some triggers', a subject's, or those known since a time (ms).
+    """
+
+    account_id: str
+    subscription_id: str | None = None
+    everything: bool = False
+    tests: bool = False
+    triggers: tuple[str, ...] = ()
+    subject: str | None = None
+    since: int | None = None
+
+
+def ends(connection: Connection) -> tuple[int, int]:
+    """(oldest, newest) seq; zeros where there are no events."""
+    found = connection.execute(select(func.min(event.c.seq), func.max(event.c.seq))).one()
+    return int(found[0] or 0), int(found[1] or 0)
+
+
+def newest(connection: Connection) -> int:
+    """The newest seq; 0 where there is none."""
+    return int(connection.scalar(select(func.max(event.c.seq))) or 0)
+
+
+def id_at(connection: Connection, seq: int) -> str | None:
+    """The id of the event with a number."""
+    found: str | None = connection.scalar(select(event.c.id).where(event.c.seq == seq))
+    return found
+
+
+def first_known(connection: Connection, since: int) -> int | None:
+    """The seq of the first event that became known since a time (ms)."""
+    found: int | None = connection.scalar(select(func.min(event.c.seq)).where(event.c.known_at >= since))
+    return found
+
+
+def page(connection: Connection, view: View, *, after: int, upto: int, limit: int) -> Sequence[Any]:
+    """The first so many events (seq, id, trigger, payload) of a view after one seq and up to another, oldest first."""
+    c = event.c
+    query = select(c.seq, c.id, c.trigger, c.payload).where(c.seq > after, c.seq <= upto, _seen(view, after, upto))
+    if view.triggers:
+        query = query.where(c.trigger.in_(view.triggers))
+    if view.subject is not None:
+        query = query.where(c.subject == view.subject)
+    if view.since is not None:
+        query = query.where(c.known_at >= view.since)
+    return connection.execute(query.order_by(c.seq).limit(limit)).all()
+
+
+def _seen(view: View, after: int, upto: int) -> ColumnElement[bool]:
+    c = event.c
+    seen = c.account_id.is_(None) if view.everything else c.seq.in_(_owed(view, after, upto))
+    return or_(seen, c.account_id == view.account_id) if view.tests else seen
+
+
+def _owed(view: View, after: int, upto: int) -> Any:
+    """The numbers, in a stretch, of what subscriptions are owed: of each, the stretch of an index."""
+    d, mine = delivery.c, select(subscription.c.id).where(subscription.c.account_id == view.account_id)
+    if view.subscription_id is not None:
+        mine = mine.where(subscription.c.id == view.subscription_id)
+    return select(d.event_seq).where(
+        and_(d.subscription_id.in_(mine), d.event_seq > after, d.event_seq <= upto, d.state != SHADOW)
+    )
