@@ -59,7 +59,7 @@ def main() -> None:
     """Gradewire watches the Token Metrics API and tells people when something they care about changes."""
 
 
-for command in (cli_live.fire,):
+for command in (cli_live.listen, cli_live.fire):
     main.add_command(command)
 
 

@@ -225,16 +225,19 @@ worker_processes 1;
 error_log {path}/error.log;
 pid {path}/nginx.pid;
 {user}
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile 8192;
+events {{ worker_connections 8000; }}
 http {{
     access_log off;
     client_body_temp_path {path}/body; proxy_temp_path {path}/proxy; fastcgi_temp_path {path}/fastcgi;
     uwsgi_temp_path {path}/uwsgi; scgi_temp_path {path}/scgi;
     keepalive_requests 1000000000; keepalive_timeout 600s; client_body_buffer_size 16k; tcp_nodelay on;
+    server {{ listen 127.0.0.1:{status_port}; location / {{ stub_status; }} }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        location = /-/status {{ stub_status; }}
-        location / {{ return {status}; }}
+        {listen}
+        {tls}
+        location / {{ {answer} }}
+        location @late {{ return {status}; }}
     }}
 }}
 """
@@ -242,16 +245,22 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """A server that answers everything at once; `count` is how many requests it has had."""
+    """A server that answers everything alike; `count` is how many requests it has had."""
 
     port: int
+    status_port: int
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return self.at(0)
+
+    def at(self, host: int) -> str:
+        """The same server at another address of this machine."""
+        return f"{self.scheme}://{_address(host)}:{self.port}"
 
     def count(self) -> int:
-        with contextlib.closing(socket.create_connection(("127.0.0.1", self.port), TEN_SECONDS)) as connection:
+        with contextlib.closing(socket.create_connection(("127.0.0.1", self.status_port), TEN_SECONDS)) as connection:
             connection.sendall(b"GET /-/status HTTP/1.0\r\n\r\n")
             answer = b"".join(iter(lambda: connection.recv(4096), b""))
         # The status page counts itself: "server accepts handled requests", and the numbers on the next line.
@@ -259,16 +268,33 @@ class Sink:
         return int(line.split()[2])
 
 
+def _address(host: int) -> str:
+    return f"127.0.{host // 200}.{host % 200 + 1}"
+
+
 @contextmanager
-def nginx_sink(*, status: int = 204) -> Iterator[Sink]:
-    """nginx answering `status` at once on kept connections."""
-    server, port = program("nginx"), free_port()
+def nginx_sink(*, status: int = 204, delay_ms: int = 0, hosts: int = 1, tls: Path | None = None) -> Iterator[Sink]:
+    """nginx answering `status` on kept connections: at once or after a delay, at many addresses, over TLS.
+
+    `tls` is a file with a key and its certificate. The delay is the one that nginx makes before it refuses a password.
+    """
+    server, port, status_port = program("nginx"), free_port(), free_port()
     with _directory(None) as path:
-        user = "user root;" if os.geteuid() == 0 else ""
-        (path / "nginx.conf").write_text(_NGINX.format(path=path, port=port, status=status, user=user))
+        late = f"auth_basic late; auth_basic_user_file {path}/nobody; auth_delay {delay_ms}ms; error_page 401 ={status} @late;"
+        (path / "nobody").touch()
+        config = _NGINX.format(
+            path=path,
+            status_port=status_port,
+            status=status,
+            user="user root;" if os.geteuid() == 0 else "",
+            listen=" ".join(f"listen {_address(n)}:{port} {'ssl' if tls else ''} backlog=4096;" for n in range(hosts)),
+            tls=f"ssl_certificate {tls}; ssl_certificate_key {tls};" if tls else "",
+            answer=late if delay_ms else f"return {status};",
+        )
+        (path / "nginx.conf").write_text(config)
         command = [server, "-p", str(path), "-e", str(path / "error.log"), "-c", str(path / "nginx.conf")]
         with _running(Server(command, path / "log", lambda: listens(port), signal.SIGTERM)):
-            yield Sink(port)
+            yield Sink(port, status_port, "https" if tls else "http")
 
 
 def listens(port: int) -> bool:

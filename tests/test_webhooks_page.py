@@ -172,6 +172,7 @@ console.log(JSON.stringify(results));
 @pytest.mark.parametrize(
     ("told", "good"),
     [(f"{GOOD} {V1A}", True), (V1A, True), (GOOD, False), (f"{GOOD} v1a,%%%", False), (f"v1a,AAAA {V1A}", True), ("", False)],
+    ids=["both", "v1a alone", "v1 alone", "an entry that is no base64", "another key's before it", "none"],
 )
 def test_the_verifier_with_the_public_key(told: str, good: bool) -> None:
     headers = {"webhook-id": ID, "webhook-timestamp": str(AT), "webhook-signature": told}

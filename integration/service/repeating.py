@@ -8,6 +8,7 @@ from integration.domain.errors import Conflict
 from integration.service.overview import Shown, delivery_row, show_delivery
 from integration.service.wiring import Gradewire
 from integration.store.queries import deliveries
+from integration.store.queries.events import SHORTENED
 
 
 def retry(gradewire: Gradewire, account_id: str | None, identity: int) -> Shown:
@@ -30,6 +31,8 @@ def _check(row: Any) -> None:
         raise Conflict("A shadow only records what it would send; resume its subscription to be told from the next event on.")
     if row.state == deliveries.GROUPED:
         raise Conflict(f"It is told in a digest, with delivery {row.lead_id}; retry that one.")
+    if row.payload.startswith(SHORTENED):
+        raise Conflict("Its event is no longer kept whole; the operator sets for how long: GRADEWIRE_KEEP_PAYLOADS.")
     if row.subscription_status == "ended":
         raise Conflict("Its subscription has ended; make a new one.")
     check_open(row.destination_id, row.destination_status)

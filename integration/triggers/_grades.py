@@ -7,6 +7,7 @@ from typing import NamedTuple
 from marshmallow import fields, validate
 
 from integration.domain.payload import described
+from integration.triggers._possible import Possible
 
 
 class Grade(NamedTuple):
@@ -24,6 +25,7 @@ GRADES = {
 }
 #: What a grade can be, in points.
 LOWEST, HIGHEST = 0.0, 100.0
+VALUES = Possible(LOWEST, HIGHEST)
 POSSIBLE = validate.Range(LOWEST, HIGHEST)
 
 

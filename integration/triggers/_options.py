@@ -115,14 +115,6 @@ def nearest(name: str, choices: Sequence[str]) -> str:
     return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(choices)}."
 
 
-def room(level: float, edge: float, low: float, high: float) -> None:
-    """Raises ValidationError where a side could be entered but never left: its far edge lies beyond what is possible."""
-    if not low <= edge <= high:
-        most = level - low if edge < low else high - level
-        text = f"Nothing lies that far from {level:g}: values are {low:g} to {high:g}. The band may be {most:g} at most here."
-        raise ValidationError(text, "hysteresis")
-
-
 def cooldown(options: Mapping[str, Any]) -> int:
     """The quiet time in milliseconds."""
     hours: float = options["cooldown_hours"]

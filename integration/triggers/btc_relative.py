@@ -6,12 +6,13 @@ trembles around the level from telling twice. Bitcoin itself never moves against
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from marshmallow import fields, post_load, validate, validates_schema
+from marshmallow import fields, post_load, validate
 
 from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
@@ -32,12 +33,13 @@ from integration.triggers._levels import (
     suppressed_field,
     watch_level,
 )
-from integration.triggers._options import WINDOWS, TriggerOptions, band, direction, filled_band, room, window
+from integration.triggers._options import WINDOWS, TriggerOptions, band, direction, filled_band, window
+from integration.triggers._possible import Possible, check_crossing
 from integration.triggers._values import number, percent
 
 METRIC = "return_over_btc"
 #: In percent: the narrowest band that is filled in, and what a relative return can be.
-FLOOR, LOWEST, HIGHEST = 1.0, -100.0, 10_000.0
+FLOOR, VALUES = 1.0, Possible(-100, math.inf, "()")
 
 
 class RelativeOptions(TriggerOptions):
@@ -54,16 +56,11 @@ class RelativeOptions(TriggerOptions):
     window = window("30d", WINDOWS[1:])
     hysteresis = band(FLOOR, 1000, "%")
 
-    @validates_schema
-    def _it_can_come_back(self, options: dict[str, Any], **_: Any) -> None:
-        level = options["level"]
-        if options["hysteresis"] is not None:
-            edge = level + options["hysteresis"] * (1 if options["direction"] == "down" else -1)
-            room(level, edge, LOWEST, HIGHEST)
-
     @post_load
     def _band(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return filled_band(options, FLOOR)
+        filled_band(options, FLOOR)
+        check_crossing(options["level"], options["hysteresis"], VALUES, below=options["direction"] == "down")
+        return options
 
 
 class RelativePayload(EventPayload):

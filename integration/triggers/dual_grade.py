@@ -20,7 +20,7 @@ from integration.domain.delta import Crossing, Sides, cool_down, level_sides, ob
 from integration.domain.history import Firing, Floats, History, Ints
 from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
-from integration.triggers._grades import GRADES, HIGHEST, LOWEST, POSSIBLE
+from integration.triggers._grades import GRADES, POSSIBLE, VALUES
 from integration.triggers._levels import (
     UP,
     confirmed,
@@ -29,7 +29,8 @@ from integration.triggers._levels import (
     level_lookback,
     suppressed_field,
 )
-from integration.triggers._options import Several, TriggerOptions, cooldown, room
+from integration.triggers._options import Several, TriggerOptions, cooldown
+from integration.triggers._possible import check_crossing
 
 TRADER, INVESTOR = GRADES["trader"], GRADES["investor"]
 METRIC = TRADER.metric
@@ -67,9 +68,9 @@ class DualGradeOptions(TriggerOptions):
     )
 
     @post_load
-    def _room(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
-        for level in (options["trader_high_at"], options["investor_high_at"]):
-            room(level, level - options["hysteresis"], LOWEST, HIGHEST)
+    def _both_can_be_crossed(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
+        for name in ("trader_high_at", "investor_high_at"):
+            check_crossing(options[name], options["hysteresis"], VALUES, field=name)
         return options
 
 

@@ -17,7 +17,7 @@ from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Watch
-from integration.triggers._grades import GRADES, HIGHEST, LOWEST, POSSIBLE, grade, grade_field
+from integration.triggers._grades import GRADES, HIGHEST, LOWEST, POSSIBLE, VALUES, grade, grade_field
 from integration.triggers._levels import (
     DOWN,
     UP,
@@ -31,7 +31,8 @@ from integration.triggers._levels import (
     suppressed_field,
     watch_level,
 )
-from integration.triggers._options import TriggerOptions, band, filled_band, held_days, room
+from integration.triggers._options import TriggerOptions, band, filled_band, held_days
+from integration.triggers._possible import check_crossing
 
 FLOOR = 2.0
 #: The preset of those who give a level and a direction themselves.
@@ -85,8 +86,7 @@ class GradeThresholdOptions(TriggerOptions):
         options["direction"] = options["direction"] or preset.direction
         options["preset"] = OWN
         filled_band(options, FLOOR)
-        level, away = options["level"], options["hysteresis"]
-        room(level, level + away if options["direction"] == "down" else level - away, LOWEST, HIGHEST)
+        check_crossing(options["level"], options["hysteresis"], VALUES, below=options["direction"] == "down")
         return options
 
 

@@ -32,7 +32,8 @@ from integration.triggers._levels import (
     level_lookback,
     suppressed_field,
 )
-from integration.triggers._options import TriggerOptions, band, direction, filled_band, room
+from integration.triggers._options import TriggerOptions, band, direction, filled_band
+from integration.triggers._possible import Possible, check_crossing
 from integration.triggers._worth import Worth, drawdowns, in_units_of, returns, rounded
 
 METRIC = "cumulative_roi"
@@ -47,6 +48,8 @@ PERIODS: Mapping[str, tuple[int, str | None]] = {
 }
 LEVELS = {"return": 10.0, "drawdown": 20.0}
 FLOOR = 1.0
+#: In percent; of all time, more than the source takes for possible is never lost.
+RETURNS, ALL_TIME, DRAWDOWNS = Possible(-100, np.inf, "()"), Possible(-99.99, np.inf, "[)"), Possible(0, 100, "[)")
 #: How old the other's reading may be beside the index's.
 APART = 3 * DAY
 
@@ -94,8 +97,6 @@ class PerformanceOptions(TriggerOptions):
             raise ValidationError("Only a return of its own has no end in the past: use 1d, 7d, 30d or 90d.", "period")
         elif options["kind"] == "drawdown" and options["level"] is not None and not 0 < options["level"] < 100:
             raise ValidationError("A drawdown lies between 0 and 100 %: say 20 for 20 % below the highest.", "level")
-        elif options["level"] == -100:
-            raise ValidationError("No index falls by all it is worth: use more than -100.", "level")
 
     @post_load
     def _levels(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -104,9 +105,10 @@ class PerformanceOptions(TriggerOptions):
         if options["level"] is None:
             options["level"] = LEVELS[options["kind"]]
         filled_band(options, FLOOR)
-        level = _level(options)
-        edge = level + options["hysteresis"] * (1 if _below(options) else -1)
-        room(level, edge, -100, 0 if options["kind"] == "drawdown" else np.inf)
+        drawdown = options["kind"] == "drawdown"
+        values = DRAWDOWNS if drawdown else ALL_TIME if options["period"] == "start" else RETURNS
+        # a drawdown is said to be the higher the lower it is
+        check_crossing(options["level"], options["hysteresis"], values, below=_below(options) != drawdown)
         return options
 
 

@@ -30,11 +30,13 @@ from integration.triggers._levels import (
     level_lookback,
     suppressed_field,
 )
-from integration.triggers._options import TriggerOptions, band, cooldown, direction, filled_band, room
+from integration.triggers._options import TriggerOptions, band, cooldown, direction, filled_band
+from integration.triggers._possible import Possible, check_crossing
 from integration.triggers._snapshots import some, symbols
 
 FLOOR = 1.0
 LEAST_CHANGE, STABLE_LEVEL = 1.0, 20.0
+SHARES = Possible(0, 100)
 
 
 class RebalanceOptions(TriggerOptions):
@@ -80,8 +82,8 @@ class RebalanceOptions(TriggerOptions):
             return options
         options["stablecoin_share"] = options["stablecoin_share"] or STABLE_LEVEL
         filled_band(options, FLOOR, "stablecoin_share")
-        level, band = options["stablecoin_share"], options["hysteresis"]
-        room(level, level + band if options["direction"] == "down" else level - band, 0, 100)
+        level, below = options["stablecoin_share"], options["direction"] == "down"
+        check_crossing(level, options["hysteresis"], SHARES, below=below, field="stablecoin_share")
         return options
 
 

@@ -5,6 +5,7 @@ The regime is Token Metrics' own: the last market signal that was one. Levels ha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,15 +29,16 @@ from integration.triggers._levels import (
     level_lookback,
     suppressed_field,
 )
-from integration.triggers._options import TriggerOptions, direction, room
+from integration.triggers._options import TriggerOptions, direction
+from integration.triggers._possible import Possible, check_crossing
 from integration.triggers._snapshots import THE_MARKET
 from integration.triggers._values import number
 
 SOURCE = "market_metrics"
 METRIC = "last_grade_signal"
 METRICS = {"regime": METRIC, "market_cap": "total_mcap", "high_grade_share": "high_grade_share"}
-#: The level and the narrowest band where none are given, and the highest level that makes sense.
-LEVELS = {"market_cap": (4.0, 0.02, 1_000.0), "high_grade_share": (10.0, 1.0, 100.0)}
+#: The level and the narrowest band where none are given, and what can be: the source takes no smaller market for one.
+LEVELS = {"market_cap": (4.0, 0.02, Possible(0.001, math.inf, "[)")), "high_grade_share": (10.0, 1.0, Possible(0, 100))}
 TRILLION = 1e12
 
 
@@ -78,20 +80,19 @@ class RegimeOptions(TriggerOptions):
             for name in ("level", "hysteresis"):
                 if options[name] is not None:
                     raise ValidationError("A regime is bullish or bearish: leave this out.", name)
-        elif options["level"] is not None and options["level"] > LEVELS[options["kind"]][2]:
-            raise ValidationError(f"Use {LEVELS[options['kind']][2]:g} at most: it is in percent.", "level")
+        elif options["level"] is not None and options["level"] > LEVELS[options["kind"]][2].high:
+            raise ValidationError(f"Use {LEVELS[options['kind']][2].high:g} at most: it is in percent.", "level")
 
     @post_load
     def _filled(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
         if options["kind"] == "regime":
             return options
-        usual, narrowest, most = LEVELS[options["kind"]]
+        usual, narrowest, values = LEVELS[options["kind"]]
         if options["level"] is None:
             options["level"] = usual
         if options["hysteresis"] is None:
             options["hysteresis"] = max(narrowest, round(0.02 * options["level"], 6))
-        below = options["direction"] == "down"
-        room(options["level"], options["level"] + options["hysteresis"] * (1 if below else -1), 0, most)
+        check_crossing(options["level"], options["hysteresis"], values, below=options["direction"] == "down")
         return options
 
 

@@ -24,6 +24,8 @@ from integration.triggers._options import Several, TriggerOptions
 from integration.triggers._values import number
 
 METRIC = "tm_investor_grade"
+#: Items of the clock: where it says anything, it says one of these.
+SCORED = {name for name, item in ITEMS.items() if item.source == CLOCK}
 #: How many items a candidate may lose where no band is given.
 USUAL_BAND = 2
 
@@ -87,6 +89,10 @@ class ChecklistOptions(TriggerOptions):
             raise ValidationError(f"Nothing has fewer than no items: use {options['required']} at most.", "hysteresis")
         if options["rank_from"] > options["rank_to"]:
             raise ValidationError(f"Must be {options['rank_from']} or more, or no token fits.", "rank_to")
+        everything = set(chosen(options)) >= SCORED and not options["grades_at"] and not options["scores_at"]
+        if everything and (options["hysteresis"] or USUAL_BAND) >= options["required"]:
+            text = "Where every grade and score will do, some item always holds: use more than 0, or a smaller band."
+            raise ValidationError(text, "grades_at")
 
     @post_load
     def _band(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:

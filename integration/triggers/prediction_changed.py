@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from marshmallow import fields, validate
+from marshmallow import fields, validate, validates_schema
 
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.delta import cool_down, moves
@@ -22,6 +22,7 @@ from integration.domain.payload import EventPayload, day_and_month, described, s
 from integration.triggers._levels import DOWN, UP, WANTED, direction_field, suppressed_field
 from integration.triggers._moves import began, move_lookback
 from integration.triggers._options import MoveOptions, cooldown, direction
+from integration.triggers._possible import check_fall
 from integration.triggers._prices import change
 from integration.triggers._values import number, percent, usd
 
@@ -51,6 +52,10 @@ class PredictionOptions(MoveOptions):
         metadata=described("Over", "Compare with the prediction this many readings before", unit="readings"),
     )
     direction = direction("Tell when it rises (up), falls (down), or either")
+
+    @validates_schema
+    def _it_can_fall_so_far(self, options: dict[str, Any], **_: Any) -> None:
+        check_fall(options["percent"], options["direction"])
 
 
 class PredictionPayload(EventPayload):

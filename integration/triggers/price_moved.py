@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from marshmallow import fields, validate
+from marshmallow import fields, validate, validates_schema
 
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import cool_down
@@ -24,6 +24,7 @@ from integration.domain.retry import DAY, HOUR
 from integration.triggers._levels import DOWN, UP, WANTED, direction_field, suppressed_field
 from integration.triggers._moves import began, move_lookback
 from integration.triggers._options import MoveOptions, cooldown, direction
+from integration.triggers._possible import check_fall
 from integration.triggers._prices import USUAL_DAYS, before, change, usual_move
 from integration.triggers._values import number, percent, usd
 
@@ -72,6 +73,11 @@ class PriceOptions(MoveOptions):
         metadata=described("Multiple", "Tell from so many times its usual move on, where it is measured so", unit="times"),
     )
     direction = direction("Tell when the price rises (up), falls (down), or either")
+
+    @validates_schema
+    def _it_can_fall_so_far(self, options: dict[str, Any], **_: Any) -> None:
+        if options["measure"] == PERCENT:
+            check_fall(options["percent"], options["direction"])
 
 
 class PricePayload(EventPayload):

@@ -33,6 +33,7 @@ from integration.triggers._levels import (
     watch_level,
 )
 from integration.triggers._options import TriggerOptions, window
+from integration.triggers._possible import Possible, check_crossing, fitting_band
 
 PUBLISHED = "published"
 
@@ -46,9 +47,13 @@ class Risk(NamedTuple):
     published: str
     worse: int
     unit: str
-    low: float
-    high: float
+    values: Possible
     limit: float
+
+    @property
+    def below(self) -> bool:
+        """Whether the worse side lies below the limit, as people say it: a loss is the worse the higher it is said."""
+        return self.worse == DOWN and self.unit != LOSS
 
 
 LOSS, SHARE, RATIO = "loss", "share", "ratio"
@@ -56,21 +61,23 @@ LOSS, SHARE, RATIO = "loss", "share", "ratio"
 SCALE: Mapping[str, Decimal] = {LOSS: Decimal("-0.01"), SHARE: Decimal("0.01"), RATIO: Decimal(1)}
 #: The narrowest band that is filled in, in people's unit.
 FLOOR: Mapping[str, float] = {LOSS: 0.5, SHARE: 2.0, RATIO: 0.05}
+#: No return loses all, nor does a price; a price at its highest is no drawdown.
+LOSSES, DRAWDOWNS = Possible(-100, 100, "()"), Possible(0, 100, "[)")
 METRICS = {
-    "volatility": Risk("volatility", "volatility", "volatility", UP, SHARE, 0, 2000, 80),
-    "value_at_risk": Risk("value at risk (95 %)", "value_at_risk_95", "daily_value_at_risk", DOWN, LOSS, -100, 100, 5),
-    "value_at_risk_99": Risk("value at risk (99 %)", "value_at_risk_99", "", DOWN, LOSS, -100, 100, 10),
-    "drawdown": Risk("drawdown", "drawdown", "", DOWN, LOSS, 0, 100, 20),
-    "max_drawdown": Risk("maximum drawdown", "max_drawdown", "max_drawdown", DOWN, LOSS, 0, 100, 50),
-    "sharpe": Risk("Sharpe ratio", "sharpe", "sharpe", DOWN, RATIO, -50, 50, 0),
-    "sortino": Risk("Sortino ratio", "sortino", "sortino", DOWN, RATIO, -50, 50, 0),
-    "beta": Risk("beta to Bitcoin", "beta", "", UP, RATIO, -20, 20, 1.5),
-    "correlation": Risk("correlation with Bitcoin", "correlation", "", UP, RATIO, -1, 1, 0.9),
-    "tail_ratio": Risk("tail ratio", "", "tail_ratio", DOWN, RATIO, 0, 50, 1),
-    "risk_reward_ratio": Risk("risk-reward ratio", "", "risk_reward_ratio", DOWN, RATIO, 0, 1000, 1),
-    "profit_factor": Risk("profit factor", "", "profit_factor", DOWN, RATIO, 0, 50, 1),
-    "skew": Risk("skewness", "", "skew", DOWN, RATIO, -50, 50, 0),
-    "kurtosis": Risk("kurtosis", "", "kurtosis", UP, RATIO, -10, 1000, 10),
+    "volatility": Risk("volatility", "volatility", "volatility", UP, SHARE, Possible(0, 2000, "(]"), 80),
+    "value_at_risk": Risk("value at risk (95 %)", "value_at_risk_95", "daily_value_at_risk", DOWN, LOSS, LOSSES, 5),
+    "value_at_risk_99": Risk("value at risk (99 %)", "value_at_risk_99", "", DOWN, LOSS, LOSSES, 10),
+    "drawdown": Risk("drawdown", "drawdown", "", DOWN, LOSS, DRAWDOWNS, 20),
+    "max_drawdown": Risk("maximum drawdown", "max_drawdown", "max_drawdown", DOWN, LOSS, DRAWDOWNS, 50),
+    "sharpe": Risk("Sharpe ratio", "sharpe", "sharpe", DOWN, RATIO, Possible(-50, 50), 0),
+    "sortino": Risk("Sortino ratio", "sortino", "sortino", DOWN, RATIO, Possible(-50, 50), 0),
+    "beta": Risk("beta to Bitcoin", "beta", "", UP, RATIO, Possible(-20, 20), 1.5),
+    "correlation": Risk("correlation with Bitcoin", "correlation", "", UP, RATIO, Possible(-1, 1, "()"), 0.9),
+    "tail_ratio": Risk("tail ratio", "", "tail_ratio", DOWN, RATIO, Possible(0, 50, "(]"), 1),
+    "risk_reward_ratio": Risk("risk-reward ratio", "", "risk_reward_ratio", DOWN, RATIO, Possible(0, 1000, "(]"), 1),
+    "profit_factor": Risk("profit factor", "", "profit_factor", DOWN, RATIO, Possible(0, 50, "(]"), 1),
+    "skew": Risk("skewness", "", "skew", DOWN, RATIO, Possible(-50, 50), 0),
+    "kurtosis": Risk("kurtosis", "", "kurtosis", UP, RATIO, Possible(-10, 1000), 10),
 }
 #: Metrics that are 1 for Bitcoin, always.
 TO_BITCOIN = ("beta", "correlation")
@@ -115,14 +122,8 @@ class RiskOptions(TriggerOptions):
             raise ValidationError(f"The {risk.words} is not published: use 30d, 90d or 365d.", "window")
         if options["window"] != PUBLISHED and not risk.windowed:
             raise ValidationError(f"The {risk.words} is only published over all history: use published.", "window")
-        limit = options["worse_than"]
-        if limit is not None and not risk.low <= limit <= risk.high:
-            raise ValidationError(f"Must be {risk.low:g} to {risk.high:g} for the {risk.words}.", "worse_than")
-        most = _room(risk, risk.limit if limit is None else limit)
-        if most <= 0:
-            raise ValidationError(f"The {risk.words} is always past {limit:g}: it can never be breached.", "worse_than")
-        if options["hysteresis"] is not None and options["hysteresis"] > most:
-            raise ValidationError(f"It could never come back that far: at most {most:g} here.", "hysteresis")
+        limit = risk.limit if options["worse_than"] is None else options["worse_than"]
+        check_crossing(limit, options["hysteresis"] or 0.0, risk.values, below=risk.below, field="worse_than")
 
     @post_load
     def _usual(self, options: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -130,15 +131,10 @@ class RiskOptions(TriggerOptions):
         if options["worse_than"] is None:
             options["worse_than"] = float(risk.limit)
         if options["hysteresis"] is None:
-            wide = max(FLOOR[risk.unit], round(0.02 * abs(options["worse_than"]), 6))
-            options["hysteresis"] = min(wide, _room(risk, options["worse_than"]))
+            limit = options["worse_than"]
+            wide = max(FLOOR[risk.unit], round(0.02 * abs(limit), 6))
+            options["hysteresis"] = fitting_band(wide, limit, risk.values, below=risk.below)
         return options
-
-
-def _room(risk: Risk, limit: float) -> float:
-    """How far within the limit a value can lie, in people's unit; a loss is the worse the higher it is said."""
-    higher_is_worse = risk.worse == UP or risk.unit == LOSS
-    return round(limit - risk.low if higher_is_worse else risk.high - limit, 9)
 
 
 class RiskPayload(EventPayload):

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides
@@ -72,6 +72,13 @@ class BreakoutOptions(TriggerOptions):
         validate=validate.Range(0, 100),
         metadata=described("Band", "By which part the number or the share must fall back to end it", unit="%"),
     )
+
+    @validates_schema
+    def _there_are_so_many(self, options: dict[str, Any], **_: Any) -> None:
+        most = options["max_rank"]
+        if options["min_tokens"] > most:
+            text = f"Only the {most} largest tokens are looked at: use {most} at most, or a larger max_rank."
+            raise ValidationError(text, "min_tokens")
 
 
 class BrokenOut(Schema):

@@ -13,7 +13,7 @@ from integration.domain.message import HttpRequest, Reply
 from integration.wire.addresses import Policy
 from integration.wire.sockets import Sockets, sockets_allowed
 from integration.wire.transfer import Transfer
-from integration.wire.window import SILENCE_S, Window
+from integration.wire.window import Window
 
 Tag = TypeVar("Tag")
 
@@ -85,8 +85,8 @@ class Transport(Generic[Tag]):
         if self._stillborn:
             timeout = 0
         elif self._window.full and len(self._busy) < self.most:
-            timeout = min(timeout, SILENCE_S)
-        in_vain = not self._sockets.turn(timeout)
+            timeout = min(timeout, self._window.patience)
+        quiet = not self._sockets.turn(timeout)
         over, self._stillborn = self._stillborn, []
         more = 1
         while more:
@@ -95,7 +95,10 @@ class Transport(Generic[Tag]):
             over += [
                 self._end(curl.transfer, number, text) for curl, number, text in bad if not self._goes_on(curl.transfer, number)
             ]
-        self._window.looked(in_vain=in_vain)
+        if over:
+            self._window.looked()
+        elif quiet and timeout >= self._window.patience:
+            self._window.silence()
         return over
 
     def send(self, request: HttpRequest, headers: Sequence[str] = ()) -> Reply:

@@ -54,10 +54,17 @@ class Sockets:
     def turn(self, timeout: float) -> bool:
         """Let libcurl do all it can do now; if that is nothing, as soon as it can within `timeout` seconds.
 
-        Whether anything was done: false after waiting in vain.
+        Whether anything was done.
         """
-        patience = self._patience(timeout)
-        found = self._poller.poll(patience)
+        left: int = self._timer()
+        due = left == 0
+        if due:
+            # What libcurl has to do by now, also beginning what was added.
+            self._act(pycurl.SOCKET_TIMEOUT, 0)
+            timeout = 0
+        elif left > 0:
+            timeout = min(timeout, left / 1000)
+        found = self._poller.poll(timeout if _EPOLL else timeout * 1000)
         for number, happened in found:
             if number in self._wanted:
                 self._act(number, _HAPPENED[happened & 63])
@@ -65,22 +72,12 @@ class Sockets:
                 # A kept connection that says something unasked, or ends: libcurl looks before it uses it again.
                 with suppress(KeyError, OSError):
                     self._poller.unregister(number)
-        return bool(found) or patience == 0
+        return due or bool(found)
 
     def close(self) -> None:
         """Watch nothing any more; after the multi is closed."""
         if _EPOLL:
             self._poller.close()
-
-    def _patience(self, timeout: float) -> float:
-        """How long to wait. What libcurl has to do by now is done first, also beginning what was added."""
-        left: int = self._timer()
-        if left == 0:
-            self._act(pycurl.SOCKET_TIMEOUT, 0)
-            timeout = 0.0
-        elif left > 0:
-            timeout = min(timeout, left / 1000)
-        return timeout if _EPOLL else timeout * 1000
 
     def _want(self, what: int, number: int, _multi: Any, _data: Any) -> None:
         # A kept connection is wanted again soon, so it stays with the poller. A closed one has left it by itself: its

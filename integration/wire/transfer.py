@@ -19,6 +19,7 @@ _MARKS = {
     pycurl.E_UNSUPPORTED_PROTOCOL: "protocol",
     pycurl.E_URL_MALFORMAT: "protocol",
     8: "protocol",  # CURLE_WEIRD_SERVER_REPLY, which pycurl has no name for
+    100: "protocol",  # CURLE_TOO_LARGE, neither: a header line of more than 100 KB
     pycurl.E_COULDNT_RESOLVE_HOST: "resolve",
     pycurl.E_COULDNT_CONNECT: "connect",
     pycurl.E_SSL_CONNECT_ERROR: "tls",

@@ -40,6 +40,12 @@ def test_the_delivery_benchmark_ends_with_its_figures() -> None:
         assert figures["ratio"] > 0
 
 
+def test_the_transport_benchmark_ends_with_its_figures() -> None:
+    found = last_line("tests.benchmarks.transport", "--json", "--rounds=1", "--seconds=0.2")
+    assert set(found) == {"prompt", "late", "hanging", "tls"}
+    assert all(figure > 0 for group in found.values() for figure in group.values())
+
+
 def test_the_limit_of_the_machine_ends_with_its_figures() -> None:
     found = last_line("tests.benchmarks.limit", "--json", "--deliveries=600")
     assert set(found) == {"sqlite", "postgresql"}

@@ -83,6 +83,14 @@ def test_it_is_filtered_by_trigger_subject_subscription_and_time(given: Given, g
     assert ids(page(gradewire, everything=True, since=NOW)) == one + two + three
 
 
+def test_what_is_no_longer_kept_whole_is_left_out_and_passed(given: Given, gradewire: Gradewire):
+    old, new = given.owes("a", events=2), given.owes("a")
+    given.change(update(event).where(event.c.id == old[1]).values(payload=events.SHORTENED + '"id":"x"}'))
+    assert ids(page(gradewire)) == [old[0], *new]
+    assert ids(page(gradewire, limit=1)) == [old[0]]
+    assert ids(page(gradewire, page(gradewire, limit=1).cursor, limit=1)) == new
+
+
 def test_an_empty_answer_still_leads_on(given: Given, gradewire: Gradewire, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(event_log, "STRETCH", 10)
     given.owes("a", events=25)

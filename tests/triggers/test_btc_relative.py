@@ -86,8 +86,10 @@ def test_a_sentence_says_percent() -> None:
 
 
 def test_a_band_that_reaches_beyond_a_loss_of_everything_is_refused() -> None:
-    with pytest.raises(ValidationError, match="band may be 50 at most"):
+    with pytest.raises(ValidationError, match="band must be less than 50 here"):
         loaded(TRIGGER, {"level": -50, "hysteresis": 51})
+    with pytest.raises(ValidationError, match="band must be less than 50 here"):
+        loaded(TRIGGER, {"level": -50, "hysteresis": 50})
     assert loaded(TRIGGER, {"level": -50, "hysteresis": 51, "direction": "down"})
     assert loaded(TRIGGER, {"level": -90})["hysteresis"] == 1.8
 

@@ -145,3 +145,7 @@ def test_an_unknown_regime_is_refused_with_the_nearest() -> None:
 def test_a_cut_off_that_could_never_be_left_is_refused_with_the_remedy() -> None:
     with pytest.raises(ValidationError, match="5 at most"):
         loaded(TRIGGER, {"investor_high_at": 5, "hysteresis": 6})
+    for name in ("trader_high_at", "investor_high_at"):
+        with pytest.raises(ValidationError, match="never be crossed at 0: choose more than 0") as caught:
+            loaded(TRIGGER, {name: 0, "hysteresis": 0, "regimes": "avoid"})
+        assert list(caught.value.messages_dict) == [name]

@@ -144,13 +144,31 @@ def test_an_own_level_must_be_given() -> None:
         ({"level": 1}, "1 at most"),
         ({"level": 99, "direction": "down"}, "1 at most"),
         ({"level": 40, "hysteresis": 41}, "40 at most"),
-        ({"level": 0, "direction": "either"}, "0 at most"),
     ],
 )
 def test_a_side_that_could_never_be_left_is_refused_with_the_remedy(asked: dict[str, Any], most: str) -> None:
     with pytest.raises(ValidationError, match=most) as caught:
         loaded(TRIGGER, asked)
     assert list(caught.value.messages_dict) == ["hysteresis"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "remedy"),
+    [
+        ({"level": 0, "hysteresis": 0}, "never be crossed at 0: choose more than 0, up to 100."),
+        ({"level": 0, "direction": "either"}, "never be crossed at 0: choose more than 0, up to 100."),
+        ({"level": 100, "direction": "down", "hysteresis": 0}, "never be crossed at 100: choose from 0, less than 100."),
+    ],
+)
+def test_a_level_that_no_grade_can_cross_is_refused_with_the_remedy(asked: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(ValidationError, match=remedy) as caught:
+        loaded(TRIGGER, asked)
+    assert list(caught.value.messages_dict) == ["level"]
+
+
+def test_levels_at_the_end_that_grades_reach_are_taken() -> None:
+    assert fired({"level": 100}, 90, 100) == [1]
+    assert fired({"level": 0, "direction": "down"}, 90, 0) == [1]
 
 
 def test_held_for_counts_days_and_not_readings() -> None:

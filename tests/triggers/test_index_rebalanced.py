@@ -168,6 +168,11 @@ def test_whether_the_share_lies_above_its_level_is_known_a_rebalance_only_happen
         ({"kind": "stablecoin_share", "min_weight_change": 2}, "min_weight_change", "choose kind rebalance"),
         ({"min_observations": 2}, "min_observations", "is what it is at once"),
         ({"kind": "stablecoin_share", "stablecoin_share": 5, "hysteresis": 6}, "hysteresis", "5 at most"),
+        (
+            {"kind": "stablecoin_share", "stablecoin_share": 100, "hysteresis": 0, "direction": "down"},
+            "stablecoin_share",
+            "never be crossed at 100: choose from 0, less than 100.",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(asked: Mapping[str, Any], field: str, text: str) -> None:

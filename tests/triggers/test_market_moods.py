@@ -67,6 +67,9 @@ def test_each_kind_has_a_level_and_a_band_of_its_own() -> None:
         ({"kind": "high_grade_share", "level": 5, "hysteresis": 6}, "hysteresis", "may be 5 at most"),
         ({"kind": "high_grade_share", "level": 95, "hysteresis": 6, "direction": "down"}, "hysteresis", "may be 5 at most"),
         ({"kind": "market_cap", "level": 0}, "level", "greater than or equal to"),
+        ({"kind": "market_cap", "level": 0.001}, "level", "choose more than 0.001"),
+        ({"kind": "market_cap", "level": 0.02}, "hysteresis", "may be 0.019 at most"),
+        ({"kind": "high_grade_share", "level": 100, "direction": "down", "hysteresis": 0}, "level", "less than 100"),
     ],
 )
 def test_what_can_never_be_is_refused(asked: dict[str, Any], field: str, text: str) -> None:

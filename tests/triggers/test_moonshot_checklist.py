@@ -122,6 +122,7 @@ def test_a_candidate_stays_one_until_it_has_lost_as_many_items_as_the_band_says(
         ({"items": "size,price"}, "items", "There is no 'price'"),
         ({"required": 1, "hysteresis": 2}, "hysteresis", "use 1 at most"),
         ({"rank_from": 500, "rank_to": 400}, "rank_to", "Must be 500 or more"),
+        ({"required": 1, "grades_at": 0, "scores_at": 0}, "grades_at", "some item always holds: use more than 0"),
     ],
 )
 def test_what_can_never_hold_is_refused_with_the_remedy(asked: dict[str, Any], field: str, text: str) -> None:

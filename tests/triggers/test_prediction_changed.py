@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.prediction_changed import TRIGGER
@@ -79,6 +81,12 @@ def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None
 def test_nothing_older_than_the_lookback_influences_a_firing(question: Question) -> None:
     readings, cadence, options = question
     assert_nothing_older_than_the_lookback_matters(TRIGGER, history(readings, cadence), options)
+
+
+def test_no_predicted_price_falls_by_all_that_it_is() -> None:
+    with pytest.raises(ValidationError, match="use less than 100, or another direction"):
+        loaded(TRIGGER, {"percent": 100, "direction": "down"})
+    assert loaded(TRIGGER, {"percent": 99.9, "direction": "down"})
 
 
 def test_sentences_say_the_scenario() -> None:

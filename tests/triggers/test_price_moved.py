@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.price_moved import TRIGGER
@@ -141,6 +142,15 @@ def test_what_is_usual_does_not_measure_the_move_itself() -> None:
     (firing,) = TRIGGER.scan(history([*((d * DAY, c) for d, c in enumerate(closes)), (32 * DAY, 150.0)], options, DAY), options)
     assert firing.fields["usual_move"] == pytest.approx(0.0101, abs=1e-4)
     assert firing.fields["multiple"] == pytest.approx(firing.fields["change"] / firing.fields["usual_move"])
+
+
+def test_no_price_falls_by_all_that_it_is() -> None:
+    for percent in (100, 250):
+        with pytest.raises(ValidationError, match="use less than 100, or another direction") as caught:
+            loaded(TRIGGER, {"percent": percent, "direction": "down"})
+        assert list(caught.value.messages_dict) == ["percent"]
+    assert loaded(TRIGGER, {"percent": 250})
+    assert loaded(TRIGGER, {"percent": 250, "direction": "down", "measure": "usual_move"})
 
 
 def test_only_hours_need_a_second_source_and_only_for_what_is_usual() -> None:

@@ -137,13 +137,19 @@ def test_a_metric_is_offered_where_a_source_has_it_and_refused_with_the_remedy_e
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ({"metric": "drawdown", "worse_than": 101}, "Must be 0 to 100 for the drawdown"),
-        ({"metric": "drawdown", "worse_than": 0}, "always past 0: it can never be breached"),
-        ({"metric": "volatility", "worse_than": -1}, "Must be 0 to 2000"),
-        ({"metric": "correlation", "worse_than": 1.01}, "Must be -1 to 1"),
-        ({"metric": "correlation", "worse_than": 0.9, "hysteresis": 2}, "never come back that far: at most 1.9 here"),
-        ({"metric": "drawdown", "worse_than": 3, "hysteresis": 4}, "at most 3 here"),
-        ({"metric": "sharpe", "worse_than": 50}, "always past 50"),
+        ({"metric": "drawdown", "worse_than": 101}, "at 101: choose more than 0, less than 100"),
+        ({"metric": "drawdown", "worse_than": 0}, "never be crossed at 0: choose more than 0, less than 100"),
+        ({"metric": "volatility", "worse_than": -1}, "choose more than 0, up to 2000"),
+        ({"metric": "correlation", "worse_than": 1.01}, "choose more than -1, less than 1"),
+        ({"metric": "correlation", "worse_than": 0.9, "hysteresis": 2}, "the band must be less than 1.9 here"),
+        ({"metric": "drawdown", "worse_than": 3, "hysteresis": 4}, "may be 3 at most here"),
+        ({"metric": "sharpe", "worse_than": 50}, "never be crossed at 50: choose from -50, less than 50"),
+        ({"metric": "correlation", "worse_than": 1}, "never be crossed at 1: choose more than -1, less than 1"),
+        ({"metric": "correlation", "worse_than": -1}, "never be crossed at -1"),
+        ({"metric": "max_drawdown", "worse_than": 100}, "never be crossed at 100"),
+        ({"metric": "value_at_risk", "worse_than": 100}, "never be crossed at 100"),
+        ({"metric": "volatility", "worse_than": 5, "hysteresis": 5}, "the band must be less than 5 here"),
+        ({"metric": "tail_ratio", "window": "published", "worse_than": 0}, "never be crossed at 0: choose more than 0"),
     ],
 )
 def test_a_limit_that_can_never_be_breached_or_left_is_refused(wrong: dict[str, Any], text: str) -> None:
@@ -154,6 +160,7 @@ def test_a_limit_that_can_never_be_breached_or_left_is_refused(wrong: dict[str, 
 def test_an_empty_band_never_reaches_beyond_what_is_possible() -> None:
     assert loaded(TRIGGER, {"metric": "drawdown", "worse_than": 0.2})["hysteresis"] == 0.2
     assert loaded(TRIGGER, {"metric": "drawdown", "worse_than": 60})["hysteresis"] == 1.2
+    assert loaded(TRIGGER, {"metric": "volatility", "worse_than": 1})["hysteresis"] == 0.5  # no volatility is ever 0
 
 
 @pytest.mark.parametrize("limit", [5, 7, 14, 28, 29, 55, 57, 58])

@@ -192,6 +192,12 @@ def test_a_category_is_a_slug_and_no_other_text(slug: str) -> None:
         loaded(TRIGGER, {"category": slug})
 
 
+def test_more_tokens_than_are_looked_at_are_refused() -> None:
+    with pytest.raises(ValidationError, match="Only the 2 largest tokens are looked at: use 2 at most, or a larger max_rank"):
+        loaded(TRIGGER, {"min_tokens": 100, "max_rank": 2})
+    assert loaded(TRIGGER, {"min_tokens": 2, "max_rank": 2})
+
+
 def test_a_year_of_a_thousand_tokens_in_a_hundred_sectors_is_scanned_in_seconds() -> None:
     symbols = [chr(1_000 + number) for number in range(1_000)]
     sectors = {f"s{number}": "".join(symbols[number::100] * 3) for number in range(100)}

@@ -130,8 +130,12 @@ def test_a_shadow_subscription_records_and_is_made_live(ada: Asker, market: Mark
     assert (row["subscription_id"], row["state"], row["reason"], row["next_attempt_at"]) == (made["id"], "shadow", "shadow", None)
     assert ada.get("deliveries", state="pending").get_json() == []
     assert ada.post(f"subscriptions/{made['id']}/pause").get_json()["status"] == "paused"
-    assert ada.post(f"subscriptions/{made['id']}/resume").get_json()["status"] == "shadow"
-    assert ada.post("subscriptions", {**wish, "shadow": False}).get_json()["status"] == "active"
+    resumed = ada.post(f"subscriptions/{made['id']}/resume").get_json()
+    assert (resumed["status"], resumed["shadow"]) == ("shadow", True)
+    path = f"/v1/subscriptions/{made['id']}"
+    live = ada.client.patch(path, json={"shadow": False}, headers={"X-Api-Key": ada.key}).get_json()
+    assert (live["status"], live["shadow"]) == ("active", False)
+    refused(ada.client.patch(path, json={"shadow": True}, headers={"X-Api-Key": ada.key}), 409, None)
     assert refused(ada.post("subscriptions", wish), 409, None)
     assert ada.get(f"deliveries/{row['id']}").get_json()["made"] == []
 

@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 from integration.domain.payload import iso
 from integration.service import deliver
 from integration.service.wiring import Gradewire
-from integration.store.tables import attempt, delivery, destination, subscription
+from integration.store.tables import attempt, delivery, destination, event, subscription
 from integration.web import create_app
 from tests.receiver import Answer, Receiver
 from tests.web.conftest import HOOK, NOW, Asker, Wall, asker, small_market
@@ -137,6 +137,7 @@ def test_a_dead_or_delivered_one_is_sent_again_under_the_same_id(both: Gradewire
         (update(delivery).values(state=3), "resume its subscription"),
         (update(delivery).values(state=4, lead_id=7), "with delivery 7"),
         (update(subscription).values(status="ended"), "make a new one"),
+        (update(event).values(payload='{"pruned":true,"summary":""}'), "no longer kept whole"),
         (update(destination).values(status="disabled"), "resume it first: POST /v1/destinations/dst_"),
     ],
 )

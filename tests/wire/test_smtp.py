@@ -167,7 +167,7 @@ def test_starttls_hides_the_password_and_checks_the_certificate(tmp_path: Path) 
         assert sender(peer, ca_file=str(trusted), **secure).send(mail(), NOW).status == 250
         reply = sender(peer, **secure).send(mail(), NOW)
         assert (reply.status, reply.error, reply.ambiguous) == (0, "certificate", False)
-        assert "self" in reply.detail
+        assert "certificate" in reply.detail
         assert sender(peer).send(mail(), NOW).status == 530
 
 

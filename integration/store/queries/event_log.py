@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from integration.store.queries.deliveries import SHADOW
+from integration.store.queries.events import SHORTENED
 from integration.store.tables import delivery, event, subscription
 
 
@@ -50,7 +51,10 @@ def first_known(connection: Connection, since: int) -> int | None:
 
 
 def page(connection: Connection, view: View, *, after: int, upto: int, limit: int) -> Sequence[Any]:
-    """The first so many events (seq, id, trigger, payload) of a view after one seq and up to another, oldest first."""
+    """The first so many events (seq, id, trigger, payload) of a view after one seq and up to another, oldest first.
+
+    Those that are no longer kept whole are left out.
+    """
     c = event.c
     query = select(c.seq, c.id, c.trigger, c.payload).where(c.seq > after, c.seq <= upto, _seen(view, after, upto))
     if view.triggers:
@@ -59,7 +63,8 @@ def page(connection: Connection, view: View, *, after: int, upto: int, limit: in
         query = query.where(c.subject == view.subject)
     if view.since is not None:
         query = query.where(c.known_at >= view.since)
-    return connection.execute(query.order_by(c.seq).limit(limit)).all()
+    whole = ~c.payload.startswith(SHORTENED, autoescape=True)
+    return connection.execute(query.where(whole).order_by(c.seq).limit(limit)).all()
 
 
 def _seen(view: View, after: int, upto: int) -> ColumnElement[bool]:
