@@ -195,9 +195,9 @@ def rabbitmq() -> Iterator[str]:
     with _directory(None) as path:
         (path / "plugins").write_text("[].")
         files = {"MNESIA_BASE": "data", "LOG_BASE": "log", "ENABLED_PLUGINS_FILE": "plugins", "CONFIG_FILE": "none"}
-        listens = {"NODENAME": f"gw{port}@localhost", "NODE_IP_ADDRESS": "127.0.0.1", "NODE_PORT": port, "DIST_PORT": free_port()}
+        node = {"NODENAME": f"gw{port}@localhost", "NODE_IP_ADDRESS": "127.0.0.1", "NODE_PORT": port, "DIST_PORT": free_port()}
         environment = {f"RABBITMQ_{name}": str(path / file) for name, file in files.items()}
-        environment |= {f"RABBITMQ_{name}": str(value) for name, value in listens.items()}
+        environment |= {f"RABBITMQ_{name}": str(value) for name, value in node.items()}
         environment |= {"ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": str(names_port), "HOME": str(path)}
         finding = [names, "-port", str(names_port), "-address", "127.0.0.1", "-relaxed_command_check"]
         with (

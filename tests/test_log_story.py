@@ -21,6 +21,7 @@ from tests.market import KEY, Town, quiet, town
 from tests.peers.google import SPREADSHEET, GooglePeer
 from tests.peers.slack import SlackPeer
 from tests.receiver import Answer, Receiver
+from tests.test_main_job import mailbox
 
 SMTP_PASSWORD, METRICS_TOKEN = "hunter2 at the mail server", "tOkEn-of-the-metrics"
 
@@ -93,12 +94,14 @@ def check_story(here: Town, told: list[dict[str, Any]]) -> None:
     polls = {line["poll_id"]: line for line in told if line["event"] == "poll"}
     attempts = [line for line in told if line["event"] == "attempt"]
     with here.gradewire.database.read() as connection:
-        query = select(attempt.c.outcome, event.c.id, event.c.poll_id, delivery.c.id).select_from(attempt)
+        query = select(attempt.c.outcome, event.c.id, event.c.poll_id, delivery.c.id, delivery.c.lead_id).select_from(attempt)
         made = query.join(delivery, delivery.c.id == attempt.c.delivery_id).join(event, event.c.seq == delivery.c.event_seq)
-        rows = [tuple(row) for row in connection.execute(made)]
-    assert {row[0] for row in rows} >= {"delivered", "retry"}
-    lines = [(line["outcome"], line["event_id"], line["poll_id"], line["delivery_id"]) for line in attempts]
-    assert sorted(lines) == sorted(rows)
+        rows = list(connection.execute(made))
+    assert {row.outcome for row in rows} >= {"delivered", "retry"}
+    wanted = [(row[0], row[1] if row.lead_id is None else "a digest", row[2], row[3]) for row in rows]
+    lines = [(line["outcome"], line.get("event_id", "a digest"), line["poll_id"], line["delivery_id"]) for line in attempts]
+    assert sorted(lines) == sorted(wanted)
+    assert all(("event_id" in line) != line.get("digest_id", "").startswith("dig_") for line in attempts)
     assert {line["poll_id"] for line in attempts} <= polls.keys()
     assert {(line["level"], line["outcome"]) for line in attempts} <= {
         ("debug", "delivered"), ("info", "retry"), ("warning", "dead"),
@@ -132,3 +135,16 @@ def test_a_trace_leads_from_the_calls_to_the_attempts(here: Town, receiver: Rece
     (owed,) = found["deliveries"]
     assert (owed["state"], [made["outcome"] for made in owed["made"]]) == ("delivered", ["retry", "delivered"])
     assert [made["error"] for made in owed["made"]] == ["5xx", ""]
+
+
+def test_an_event_that_was_told_in_a_digest_is_traced_to_its_attempts(here: Town) -> None:
+    with mailbox() as (port, _mails):
+        here.gradewire.settings = here.gradewire.settings.replace(smtp_port=port, smtp_user="")
+        subscribed(here, "email", {"to": "ada@example.com"})
+        live(here)
+    grouped = [row for row in here.rows(delivery) if row.lead_id not in (None, row.id)]
+    assert grouped
+    (identity,) = (row.id for row in here.events() if row.seq == grouped[0].event_seq)
+    (owed,) = tracing.trace(here.gradewire, identity)["deliveries"]
+    assert (owed["id"], owed["state"]) == (grouped[0].id, "delivered")  # the fate of the one that leads
+    assert [made["outcome"] for made in owed["made"]] == ["delivered"]

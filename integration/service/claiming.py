@@ -45,7 +45,7 @@ EXPIRES_AFTER = 14 * DAY
 @dataclass(slots=True)
 class Owed:
     """A claimed delivery, ready to be sent until `until` (ms). `leads`: its message is a digest, which others share. `poll_id`
-    is the poll that found its event."""
+    is the poll that found its event, of a digest the first of its events."""
 
     id: int
     lease: str
@@ -122,7 +122,7 @@ def claim(database: Database, ways: Ways, now: int, most: int = BATCH) -> Batch:
         outbox.settle(connection, sort.outcomes)
         digests.follow(connection, sort.leads)
         rows = [row for _, part in kept for row in part]
-        stories = outbox.stories(connection, list({row.event_seq for row in rows if row.lead_id is None}))
+        stories = outbox.stories(connection, list({row.event_seq for row in rows}))
         told_as_one = digests.members(connection, [row.id for row in rows if row.lead_id is not None])
     ended = sum(outcome.state in (DEAD, EXPIRED) for outcome in sort.outcomes)
     told = {seq: _told(ways, story) for seq, story in stories.items()}
@@ -177,13 +177,13 @@ def _messages(
 ) -> list[Owed]:
     owed = []
     for row in rows:
+        story, body, event, url = told[row.event_seq]
         if row.lead_id is None:
-            story, body, event, url = told[row.event_seq]
             message = Message(story.id, row.subscription_id, story.created_at, body, event, url, ways.sender)
-            poll_id = story.poll_id
         else:
-            message, poll_id = _digest(ways, target, row, told_as_one[row.id], now), None
-        owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message, row.lead_id is not None, poll_id))
+            message = _digest(ways, target, row, told_as_one[row.id], now)
+        more = (row.lead_id is not None, story.poll_id)
+        owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message, *more))
     return owed
 
 

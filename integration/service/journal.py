@@ -69,7 +69,7 @@ class Attempts:
             error=failure(reply.status, reply.error),
             status=reply.status,
             took_ms=reply.duration_ms,
-            event_id=one.message.id,
+            **{"digest_id" if one.leads else "event_id": one.message.id},
             poll_id=one.poll_id,
             delivery_id=one.id,
             number=one.attempts + 1,

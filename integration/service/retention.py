@@ -96,11 +96,13 @@ def _numbered(broom: Broom, kind: str, before: int) -> int:
 
 
 def _named(broom: Broom, kind: str, before: int) -> int:
-    gone = 0
+    what, gone = retention.NAMED[kind], 0
     while not broom.tired:
-        count = broom.sweep(retention.drop_named, retention.NAMED[kind], before, BATCH)
-        gone += count
-        if count < BATCH:
+        with broom.database.read() as connection:
+            keys = retention.named(connection, what, before, BATCH)
+        if keys:
+            gone += broom.sweep(retention.drop_named, what, keys, before)
+        if len(keys) < BATCH:
             break
     return gone
 

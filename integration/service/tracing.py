@@ -22,7 +22,7 @@ def trace(gradewire: Gradewire, event_id: str) -> Shown:
         poll = None if event.poll_id is None else polls.one(connection, event.poll_id)
         made = calls.of_poll(connection, poll.id, poll.started_at, poll.finished_at or gradewire.now()) if poll else []
         owed = overview.deliveries_of(connection, None, event.seq)
-        tried = deliveries.attempts_at(connection, [row.id for row in owed])
+        tried = deliveries.attempts_at(connection, [_led_by(row) for row in owed])
     times = {"as_of": iso(event.as_of), "known_at": iso(event.known_at), "created_at": iso(event.created_at)}
     told = {"id": event.id, "seq": event.seq, "trigger": event.trigger, "subject": event.subject, "rule_id": event.rule_id}
     return {
@@ -31,8 +31,13 @@ def trace(gradewire: Gradewire, event_id: str) -> Shown:
         "calls": [
             {"at": iso(c.at), "endpoint": c.endpoint, "status": c.status, "took_ms": c.duration_ms, "rows": c.rows} for c in made
         ],
-        "deliveries": [{**_delivery(row), "made": [_attempt(a) for a in tried if a.delivery_id == row.id]} for row in owed],
+        "deliveries": [{**_delivery(row), "made": [_attempt(a) for a in tried if a.delivery_id == _led_by(row)]} for row in owed],
     }
+
+
+def _led_by(row: Any) -> int:
+    """The delivery whose attempts tell of this one: it may be told with another, as a digest."""
+    return int(row.id if row.lead_id is None else row.lead_id)
 
 
 def _poll(row: Any) -> Shown:

@@ -242,6 +242,8 @@ event = Table(
     UniqueConstraint("rule_id", "subject", "as_of"),
     Index("ix_event_trigger_seq", "trigger", "seq"),
     Index("ix_event_known_at_seq", "known_at", "seq"),
+    Index("ix_event_account_id", "account_id", sqlite_where=text("account_id IS NOT NULL"),
+          postgresql_where=text("account_id IS NOT NULL")),
 )  # fmt: skip
 
 #: A rule seen through a scope, for pollers. Its members are fixed when they are written, so no old event surfaces later.

@@ -63,3 +63,18 @@ def test_the_tick_benchmark_finds_what_the_plain_loop_finds_and_ends_with_its_fi
     steps = {"screen_ms", "detect_ms", "fanout_ms", "write_ms", "total_ms", "screen_ms_100k_subs", "memory_mb"}
     assert steps | {"ratio_to_plain_loop"} <= set(found)
     assert found["firings"]
+
+
+def test_the_benchmark_of_scrapes_ends_with_its_figures() -> None:
+    found = last_line("tests.benchmarks.watching", "--json", "--deliveries=1000")
+    assert set(found) == {"sqlite", "postgresql"}
+    for figures in found.values():
+        assert set(figures) == {f"{state}_{which}_ms" for state in ("due", "settled") for which in ("first", "again")}
+
+
+def test_the_benchmark_of_pruning_ends_with_its_figures() -> None:
+    found = last_line(
+        "tests.benchmarks.pruning", "--json", "--deliveries=400", "--attempts=40000", "--pairs=1", "--kinds", "sqlite"
+    )
+    assert found["sqlite"]["share"] > 0
+    assert found["sqlite"]["pruned_per_second"] > 0

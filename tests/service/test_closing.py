@@ -15,7 +15,7 @@ from sqlalchemy import insert, select, update
 
 from integration.config import load
 from integration.domain.errors import NotFound, Unauthenticated
-from integration.service import accounts, retention
+from integration.service import accounts, errands, firing, hooks, overview, retention
 from integration.service import closing as service
 from integration.service.claiming import LEASE_MS
 from integration.service.closing import belongings, delete_account
@@ -87,7 +87,7 @@ def add_the_rest(given: Given, owner: str, name: str, email: str) -> None:
         connection.execute(insert(replay).values(id=name, account_id=owner, **job, created_at=NOW, changed_at=NOW))
         connection.execute(insert(feed).values(id=f"feed_{name}", rule_id="rul_1", scope=name, created_at=NOW))
         connection.execute(insert(feed_reader).values(account_id=owner, feed_id=f"feed_{name}", read_at=NOW))
-        bye = {"subscription_id": f"sub_{name}1", "target": b"sealed", "created_at": NOW, "next_attempt_at": NOW}
+        bye = {"subscription_id": f"sub_{name}1", "target": b"sealed", "created_at": NOW, "status": 204}
         connection.execute(insert(farewell).values(**bye))
         mail = {"message_id": name, "sender": "s", "subject": "t", "text": "", "html": ""}
         inbox.add_mail(connection, at=NOW, recipient=email, **mail)
@@ -211,3 +211,45 @@ def test_events_of_a_rule_that_only_it_wanted_stay(given: Given, here: Gradewire
     with given.database.read() as connection:
         assert connection.execute(select(event.c.seq)).all() == [(1,), (2,)]
         assert connection.execute(select(rule.c.id)).all() == [("rul_1",)]
+
+
+def test_its_hooks_are_told_that_they_have_ended_once_for_each_address(
+    given: Given, here: Gradewire, keys: dict[str, str], receiver: Receiver
+) -> None:
+    here.settings = here.settings.replace(allow_private=True)
+    eve, bob = (accounts.account_id(here, email) for email in (EVE, BOB))
+    for trigger in ("grade_changed", "sharpe_threshold"):
+        hooks.create_hook(here, eve, receiver.url("/zap-eve"), trigger, {}, {})
+    hooks.create_hook(here, eve, receiver.url("/zap-eve2"), "grade_changed", {}, {})
+    hooks.create_hook(here, bob, receiver.url("/zap-bob"), "grade_changed", {}, {})
+    delete_account(here, EVE)
+    assert errands.run(here) == 2
+    assert Counter((r.method, r.path) for r in receiver.requests) == {("DELETE", "/zap-eve"): 1, ("DELETE", "/zap-eve2"): 1}
+    assert len(hooks.list_hooks(here, bob)) == 1
+
+
+def test_its_test_events_stay_in_their_place_and_are_seen_by_nobody(given: Given, here: Gradewire, keys: dict[str, str]) -> None:
+    eve, bob = (accounts.account_id(here, email) for email in (EVE, BOB))
+    given.owes("bob1")
+    made = firing.fire(here, eve, "grade_changed")["event"]["id"]
+    assert overview.event_text(here, made, eve)
+    delete_account(here, EVE)
+    with given.database.read() as connection:
+        rows = connection.execute(select(event.c.seq, event.c.account_id).order_by(event.c.seq))
+        assert [tuple(row) for row in rows] == [(1, None), (2, "")]
+    with pytest.raises(NotFound):
+        overview.event_text(here, made, bob)
+
+
+def test_what_it_wished_to_be_sent_again_is_not(given: Given, here: Gradewire, keys: dict[str, str]) -> None:
+    given.owes("eve1", events=3)
+    given.drain()
+    given.change(update(replay).where(replay.c.id == "eve").values(status="running"))
+    given.change(update(delivery).where(delivery.c.event_seq == 1).values(state=0, lease="x", next_attempt_at=NOW + LEASE_MS))
+
+    def sleep(_seconds: float) -> None:
+        with given.database.read() as connection:
+            assert connection.scalar(select(replay.c.status).where(replay.c.id == "eve")) == "cancelled"
+        given.clock.ms += LEASE_MS
+
+    delete_account(here, EVE, sleep=sleep)

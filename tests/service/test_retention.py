@@ -250,7 +250,7 @@ def test_an_old_event_leaves_the_feed_and_keeps_its_id_its_place_and_its_sentenc
     seqs = {row.id: row.seq for row in town.events()}
     assert tidy(town.gradewire)["payloads"] == 3
     assert page(town) == whole[:8]
-    old = json.loads(overview.event_text(town.gradewire, whole[-1]["id"]))
+    old = json.loads(overview.event_text(town.gradewire, whole[-1]["id"], town.account))
     assert EventPayload().validate({name: value for name, value in old.items() if name != "pruned"}) == {}
     assert old.pop("pruned") is True
     assert old == {**{name: whole[-1][name] for name in EventPayload().fields}, "snapshot": {}}

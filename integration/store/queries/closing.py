@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, or_, select, update
 
@@ -14,6 +14,7 @@ from integration.store.tables import (
     attempt,
     delivery,
     destination,
+    event,
     farewell,
     feed_reader,
     inbox_mail,
@@ -23,6 +24,8 @@ from integration.store.tables import (
     subscription,
 )
 
+#: Whose a test event is once its account is gone: no account's, and yet no fact of the market.
+NOBODY = ""
 #: What hangs on an account alone, and is never much.
 _FEW = (feed_reader, past_wish, replay, owner_notice, api_key, destination)
 
@@ -51,8 +54,18 @@ def shut(connection: Connection, account_id: str, now: int) -> None:
     """Nobody can ask for an account any more, and nothing is sent to its destinations."""
     live = (api_key.c.account_id == account_id, api_key.c.revoked_at.is_(None))
     connection.execute(update(api_key).where(*live).values(revoked_at=now))
+    wishes = (replay.c.account_id == account_id, replay.c.status.in_(("waiting", "running")))
+    connection.execute(update(replay).where(*wishes).values(status="cancelled", changed_at=now, ended_at=now))
     ended = {"status": "ended", "reason": "the account was deleted", "changed_at": now}
     connection.execute(update(destination).where(destination.c.account_id == account_id).values(**ended))
+
+
+def hooks(connection: Connection, account_id: str, after: str, most: int) -> list[Any]:
+    """(id, sealed settings of the destination) of the next of an account's REST hooks after an id; ended ones left out."""
+    c = subscription.c
+    query = select(c.id, destination.c.config).join(destination, destination.c.id == c.destination_id)
+    live = (c.account_id == account_id, c.origin == "hook", c.status != "ended", c.id > after)
+    return list(connection.execute(query.where(*live).order_by(c.id).limit(most)))
 
 
 def end_subscriptions(connection: Connection, account_id: str, now: int, most: int) -> int:
@@ -85,13 +98,15 @@ def take(connection: Connection, subscription_id: str, after: int, now: int, mos
 
 
 def drop_subscriptions(connection: Connection, ids: Sequence[str]) -> int:
-    """Delete subscriptions that nothing is owed to, and what is still to be said to their receivers; how many."""
-    connection.execute(delete(farewell).where(farewell.c.subscription_id.in_(ids)))
+    """Delete subscriptions that nothing is owed to, and what was said to their receivers at an end; how many."""
+    over = farewell.c.next_attempt_at.is_(None)
+    connection.execute(delete(farewell).where(farewell.c.subscription_id.in_(ids), over))
     return connection.execute(delete(subscription).where(subscription.c.id.in_(ids))).rowcount
 
 
 def drop(connection: Connection, account_id: str) -> None:
-    """Delete the account with all that is left of it."""
+    """Delete the account with all that is left of it. Its test events stay where they are numbered, and are nobody's."""
+    connection.execute(update(event).where(event.c.account_id == account_id).values(account_id=NOBODY))
     email = select(account.c.email).where(account.c.id == account_id).scalar_subquery()
     connection.execute(delete(inbox_mail).where(inbox_mail.c.recipient == email))
     for table in _FEW:

@@ -81,11 +81,17 @@ def drop(connection: Connection, what: Aging, part: Stretch, before: int) -> int
     return connection.execute(delete(what.table).where(*old, *([] if what.free is None else [what.free]))).rowcount
 
 
-def drop_named(connection: Connection, what: Aging, before: int, most: int) -> int:
-    """Delete at most so many rows older than a time (ms) that may go; how many went."""
+def named(connection: Connection, what: Aging, before: int, most: int) -> list[str]:
+    """The keys of at most so many rows older than a time (ms) that may go."""
     (key,) = what.table.primary_key.columns
-    old = select(key).where(what.at < before, *([] if what.free is None else [what.free])).limit(most)
-    return connection.execute(delete(what.table).where(key.in_(old))).rowcount
+    return list(connection.scalars(select(key).where(what.at < before, *([] if what.free is None else [what.free])).limit(most)))
+
+
+def drop_named(connection: Connection, what: Aging, keys: Sequence[str], before: int) -> int:
+    """Delete those of some rows that are still older than a time (ms) and may go; how many went."""
+    (key,) = what.table.primary_key.columns
+    old = [key.in_(keys), what.at < before, *([] if what.free is None else [what.free])]
+    return connection.execute(delete(what.table).where(*old)).rowcount
 
 
 # -- events and feeds ------------------------------------------------------------------------------------------------

@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
-from integration.store.queries._dialect import insert
 from integration.store.tables import tally
 
 Labels = tuple[str, ...]
+_MORE = text("""
+    INSERT INTO tally (name, labels, value) VALUES (:name, :labels, :value)
+    ON CONFLICT (name, labels) DO UPDATE SET value = tally.value + excluded.value""")
 
 
 def add(connection: Connection, name: str, counts: Mapping[Labels, int]) -> None:
     """Count so many more. Rows are locked in one order and held to the commit, so this comes last in a transaction."""
     rows = [{"name": name, "labels": json.dumps(labels), "value": count} for labels, count in sorted(counts.items()) if count]
-    if not rows:
-        return
-    statement = insert(connection, tally)
-    more = tally.c.value + statement.excluded.value
-    keys = [tally.c.name, tally.c.labels]
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"value": more}), rows)
+    if rows:
+        connection.execute(_MORE, rows)
 
 
 def load(connection: Connection) -> dict[str, dict[Labels, int]]:

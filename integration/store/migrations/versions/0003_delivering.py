@@ -69,6 +69,7 @@ def upgrade() -> None:
         partial_index(index[0], "delivery", index[1], index[2])
     op.drop_index("ix_delivery_due", "delivery")
     op.create_index("ix_event_known_at_seq", "event", ["known_at", "seq"])
+    partial_index("ix_event_account_id", "event", ["account_id"], "account_id IS NOT NULL")
     op.create_table(
         "owner_notice",
         sa.Column("key", sa.Text(), nullable=False),
@@ -137,6 +138,7 @@ def downgrade() -> None:
     op.execute("UPDATE delivery SET state = 2 WHERE state = 5")
     partial_index("ix_delivery_due", "delivery", ["next_attempt_at"], "state = 0")
     op.drop_index("ix_event_known_at_seq", "event")
+    op.drop_index("ix_event_account_id", "event")
     for name, _columns, _where in reversed(INDEXES):
         op.drop_index(name, "delivery")
     for table, fresh in columns().items():
