@@ -82,7 +82,8 @@ def test_conditions_and_what_is_corrected_are_written_as_json(ada: Ada):
     assert status == 200
     status, _ = ada.send("data_corrected", **{"option.of": '{"trigger": "grade_changed", "options": {"points": 5}}'})
     assert status == 200
-    corrected, compound = ada.wishes()
+    wishes = {wish["trigger"]: wish for wish in ada.wishes()}
+    corrected, compound = wishes["data_corrected"], wishes["all_of"]
     assert [rule["options"]["grade"] for rule in compound["options"]["conditions"]] == ["investor", "trader"]
     assert compound["scope"] == {"kind": "tokens", "ids": [3306, 3375]}
     assert corrected["options"]["of"]["options"]["points"] == 5
