@@ -20,6 +20,8 @@ from typing import Any
 import psycopg
 import redis
 
+from tests.peers.tls import server_tls
+
 TEN_SECONDS = 10.0
 
 
@@ -43,8 +45,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def _directory(owner: str | None) -> Iterator[Path]:
-    # Short, because the path of a unix socket may not be longer than about 100 bytes.
+def short_folder(owner: str | None = None) -> Iterator[Path]:
+    """A temporary folder. Its path is short, because that of a unix socket may not be longer than about 100 bytes."""
     path = Path(tempfile.mkdtemp(prefix="gw-"))
     try:
         if owner:
@@ -127,7 +129,7 @@ def postgresql(*, durable: bool = False) -> Iterator[str]:
 def postgresql_server(*, durable: bool = False) -> Iterator[tuple[str, Server]]:
     """The same with the server, to be restarted. SIGQUIT ends it as a crash would: it recovers from its log."""
     user, initdb, server = _unprivileged(), program("initdb"), program("postgres")
-    with _directory(user) as path:
+    with short_folder(user) as path:
         data, port = path / "data", free_port()
         command = [initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         done = subprocess.run(command, capture_output=True, cwd=path, check=False, **_as(user))
@@ -165,7 +167,7 @@ def redis_server() -> Iterator[str]:
 def forgetful_redis() -> Iterator[tuple[str, Server]]:
     """The same with the server: restarted, it has lost every key."""
     server, port = program("redis-server"), free_port()
-    with _directory(None) as path:
+    with short_folder(None) as path:
         command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(path)]
         ready = lambda: _answers_redis(port)  # noqa: E731
         with _running(Server(command, path / "log", ready, signal.SIGTERM)) as running:
@@ -195,9 +197,13 @@ http {{
     uwsgi_temp_path {path}/uwsgi; scgi_temp_path {path}/scgi;
     keepalive_requests 1000000000; keepalive_timeout 600s; client_body_buffer_size 16k; tcp_nodelay on;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        location = /-/status {{ stub_status; }}
+        listen 127.0.0.1:{port} {tls} backlog=4096;
+        {certificate}
         location / {{ return {status}; }}
+    }}
+    server {{
+        listen 127.0.0.1:{status_port};
+        location = /-/status {{ stub_status; }}
     }}
 }}
 """
@@ -205,16 +211,14 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """A server that answers everything at once; `count` is how many requests it has had."""
+    """A server that answers everything at once; `count` is how many requests it has had. `ca_file` is what to trust for TLS."""
 
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    url: str
+    status_port: int
+    ca_file: Path | None = None
 
     def count(self) -> int:
-        with contextlib.closing(socket.create_connection(("127.0.0.1", self.port), TEN_SECONDS)) as connection:
+        with contextlib.closing(socket.create_connection(("127.0.0.1", self.status_port), TEN_SECONDS)) as connection:
             connection.sendall(b"GET /-/status HTTP/1.0\r\n\r\n")
             answer = b"".join(iter(lambda: connection.recv(4096), b""))
         # The status page counts itself: "server accepts handled requests", and the numbers on the next line.
@@ -223,15 +227,21 @@ class Sink:
 
 
 @contextmanager
-def nginx_sink(*, status: int = 204) -> Iterator[Sink]:
-    """nginx answering `status` at once on kept connections."""
-    server, port = program("nginx"), free_port()
-    with _directory(None) as path:
-        user = "user root;" if os.geteuid() == 0 else ""
-        (path / "nginx.conf").write_text(_NGINX.format(path=path, port=port, status=status, user=user))
+def nginx_sink(*, status: int = 204, tls: bool = False) -> Iterator[Sink]:
+    """nginx answering `status` at once on kept connections, with TLS or without."""
+    server, port, status_port = program("nginx"), free_port(), free_port()
+    with short_folder(None) as path:
+        ca_file = server_tls(path)[1] if tls else None
+        given = {
+            "path": path, "port": port, "status_port": status_port, "status": status,
+            "user": "user root;" if os.geteuid() == 0 else "",
+            "tls": "ssl" if tls else "",
+            "certificate": f"ssl_certificate {path}/ca.pem; ssl_certificate_key {path}/key.pem;" if tls else "",
+        }  # fmt: skip
+        (path / "nginx.conf").write_text(_NGINX.format(**given))
         command = [server, "-p", str(path), "-e", str(path / "error.log"), "-c", str(path / "nginx.conf")]
         with _running(Server(command, path / "log", lambda: listens(port), signal.SIGTERM)):
-            yield Sink(port)
+            yield Sink(f"{'https' if tls else 'http'}://127.0.0.1:{port}", status_port, ca_file)
 
 
 def listens(port: int) -> bool:
