@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 import redis
 
-from tests.peers.tls import server_tls
+from tests.peers.tls import Authority
 
 TEN_SECONDS = 10.0
 
@@ -284,8 +284,8 @@ def nginx_sink(*, status: int = 204, delay_ms: int = 0, hosts: int = 1, tls: Pat
     """
     server, port, status_port = program("nginx"), free_port(), free_port()
     with short_folder(None) as path:
-        ca_file = server_tls(path)[1] if tls is True else None
-        key, certificate = (path / "key.pem", path / "ca.pem") if tls is True else (tls, tls)
+        authority = Authority(path) if tls is True else None
+        pair = authority.pair("127.0.0.1") if authority else tls
         late = f"auth_basic late; auth_basic_user_file {path}/nobody; auth_delay {delay_ms}ms; error_page 401 ={status} @late;"
         (path / "nobody").touch()
         config = _NGINX.format(
@@ -294,13 +294,13 @@ def nginx_sink(*, status: int = 204, delay_ms: int = 0, hosts: int = 1, tls: Pat
             status=status,
             user="user root;" if os.geteuid() == 0 else "",
             listen=" ".join(f"listen {_address(n)}:{port} {'ssl' if tls else ''} backlog=4096;" for n in range(hosts)),
-            tls=f"ssl_certificate {certificate}; ssl_certificate_key {key};" if tls else "",
+            tls=f"ssl_certificate {pair}; ssl_certificate_key {pair};" if tls else "",
             answer=late if delay_ms else f"return {status};",
         )
         (path / "nginx.conf").write_text(config)
         command = [server, "-p", str(path), "-e", str(path / "error.log"), "-c", str(path / "nginx.conf")]
         with _running(Server(command, path / "log", lambda: listens(port), signal.SIGTERM)):
-            yield Sink(port, status_port, "https" if tls else "http", ca_file)
+            yield Sink(port, status_port, "https" if tls else "http", authority.file if authority else None)
 
 
 def listens(port: int) -> bool:
