@@ -138,7 +138,7 @@ def test_ticks_do_not_gather_where_no_worker_runs(broker_url: str, monkeypatch: 
 def test_four_workers_share_the_load_and_send_each_delivery_once(
     postgresql_database: Database, redis_url: str, receiver: Receiver, tmp_path: Path
 ) -> None:
-    told = environment(postgresql_database, redis_url, tmp_path)
+    told = {**environment(postgresql_database, redis_url, tmp_path), "GRADEWIRE_DESTINATION_RATE": "100000"}
     here = build(load(told))
     to = hooked(here, *(receiver.url(f"/{number}") for number in range(20)))
     logs = [tmp_path / f"worker{number}.log" for number in range(4)]
@@ -147,12 +147,12 @@ def test_four_workers_share_the_load_and_send_each_delivery_once(
             worker(stack, told, log)
         for log in logs:
             ready(log)
-        ids = owe(here, to, 100)
+        ids = owe(here, to, 300)
         client = configure(Celery("client"), load(told))
         for _ in logs:
             client.send_task("tasks.drain", queue="gradewire")
-        receiver.wait_for(2_000, 60)
-        wait(lambda: states(here) == {"delivered": 2_000}, 30, "not written down")
+        receiver.wait_for(6_000, 60)
+        wait(lambda: states(here) == {"delivered": 6_000}, 30, "not written down")
         time.sleep(0.5)
         shares = [sum(line["delivered"] for line in lines(log) if line["event"] == "drain") for log in logs]
     came = Counter((request.path, request.headers["webhook-id"]) for request in receiver.requests)
@@ -161,5 +161,5 @@ def test_four_workers_share_the_load_and_send_each_delivery_once(
         tries = Counter(connection.scalars(attempt.select().with_only_columns(attempt.c.delivery_id)))
     here.close()
     assert set(tries.values()) == {1}
-    assert sum(shares) == len(tries) == 2_000
+    assert sum(shares) == len(tries) == 6_000
     assert sum(share > 0 for share in shares) >= 2, shares
