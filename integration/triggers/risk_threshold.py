@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import BITCOIN, Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number
@@ -28,6 +28,7 @@ from integration.triggers._levels import (
     crossing_fields,
     direction_field,
     holding,
+    kept_level,
     level_lookback,
     suppressed_field,
     watch_level,
@@ -217,6 +218,12 @@ def holds(history: History, options: Options) -> States:
     return holding(history, values, _sides(observed(history.as_of, values)[1], options), options, _level(options)[2])
 
 
+def keeps(options: Options) -> Kept:
+    """The metric lies on the worse side."""
+    limit, band, worse = _level(options)
+    return kept_level(sources(options)[0], _column(options), limit, band, options, below=worse == DOWN)
+
+
 def watch(options: Options) -> tuple[Watch]:
     """The limit, for screening."""
     limit, band, worse = _level(options)
@@ -277,6 +284,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    keeps=keeps,
     against=against,
     watch=watch,
     summary=summary,
