@@ -201,6 +201,28 @@ class Lookback:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """On which side of a band a number is while a lasting condition is met: 1 is entered at `upper`, -1 at `lower`, and each
+    is left where the other is entered.
+
+    `what` is "source.metric"; `after` is how it is confirmed: those that are confirmed alike come and go together.
+    """
+
+    what: str
+    after: tuple[float, ...]
+    side: int
+    upper: float
+    lower: float
+
+    def excludes(self, other: Kept) -> bool:
+        """Whether both can never be so at once: whichever is entered, the other is left by then."""
+        if (self.what, self.after) != (other.what, other.after) or self.side == other.side:
+            return False
+        above, below = (self, other) if self.side > 0 else (other, self)
+        return below.lower <= above.lower and below.upper <= above.upper
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """An example that doubles as a test: these options over these readings fire at these days (or nowhere).
 
@@ -223,7 +245,8 @@ class Trigger:
     `sources(options)` names what must be polled; the first is the clock, the others stand beside it in the history.
     `scan` is pure: it returns the firings of a history, each at one of its as_of. `summary(fields)` is one sentence from
     the payload's own fields. `holds(history, options)` says at each reading whether a lasting condition is true: 1, 0, or
-    -1 where that is not known; there is none, or it answers None, for what only happens. `watch(options)` says what must
+    -1 where that is not known; there is none, or it answers None, for what only happens. `keeps(options)` is what must be so
+    while it is true, where that can be said of one number. `watch(options)` says what must
     happen to one of the clock's metrics before a rule can fire, so that a whole poll can be screened at once; none for
     what cannot be said so. `tell(log, options)` stands in for `scan` where events follow from the order in which readings
     became known: see `told_by`. `against(options)` is the subject that others are compared with, about which itself nothing
@@ -247,6 +270,7 @@ class Trigger:
     fires: tuple[Case, ...]
     silent: tuple[Case, ...]
     holds: Callable[[History, Options], States | None] | None = None
+    keeps: Callable[[Options], Kept | None] = lambda _: None
     watch: Callable[[Options], tuple[Condition, ...]] | None = None
     tell: Callable[[Log, Options], list[Told]] | None = None
     against: Callable[[Options], str | None] = lambda _: None

@@ -9,14 +9,14 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import MARKET, Source, Trigger, rules_in, split_source
+from integration.domain.catalogue import Trigger
 from integration.domain.errors import InvalidInput
 from integration.domain.numerals import whole
-from integration.domain.scope import Facts, Scope
-from integration.service.evaluate import ActiveRule, polled, unnamed
-from integration.service.wanting import wanted
+from integration.domain.scope import Scope
+from integration.service.evaluate import ActiveRule
+from integration.service.fitting import check_fit
+from integration.service.naming import number_of, slug_of
 from integration.service.wiring import Gradewire
-from integration.store.queries import subjects
 
 MOST_NAMED, MOST_TOP = 200, 1000
 #: What may say who is watched, and how.
@@ -37,9 +37,6 @@ REMEDIES = {
     "Missing data for required field.": "It is missing, and must be given.",
     "Unknown field.": "Unknown field: leave it out.",
 }
-#: A token is meant by a symbol that others share where its market rank is so many times as high; no rank is the lowest.
-DWARFED, UNRANKED = 10, 10_000
-MOST_DIGITS = 19
 
 
 def load_options(schema: type[Schema], raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,8 +96,7 @@ def trigger_of(gradewire: Gradewire, key: str) -> Trigger:
 def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw: Mapping[str, Any]) -> Scope:
     """The scope that is asked for: at most one of tokens, indices, category, exchange and top; none of them means any.
 
-    Tokens may be given by id, symbol or name. Of several that share a symbol, one whose market rank is ten times as high
-    as the next one's is meant; otherwise they are refused with their ids.
+    Tokens and indices may be given by id, symbol or name: see `number_of`. InvalidInput names the field and the remedy.
     """
     for name in raw:
         if name not in SCOPE_FIELDS:
@@ -118,53 +114,19 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
     return scope
 
 
-def check_fit(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> None:
-    """Refuse a rule that can tell nothing within a scope: it names what is not known, compares something with itself, or
-    reads what is asked for token by token without naming any."""
-    for inside, trigger, options in rules_in(rule.trigger, rule.options):
-        _check_named(connection, trigger, options, inside)
-        _check_compared(connection, trigger.against(options), scope, inside)
-    for source in _by_token(gradewire, rule):
-        if scope.kind != "tokens":
-            raise InvalidInput(f"{source.label} is read token by token: name the tokens you want.", field="tokens")
-        _within_cap(gradewire, connection, source, set(scope.ids))
-
-
-def _by_token(gradewire: Gradewire, rule: ActiveRule) -> list[Source]:
-    """The sources that are asked for each token of the rule's scope."""
-    about = rule.source(gradewire.catalogue).subject
-    own = [name for name in rule.inputs if split_source(name)[1] is None]
-    keys = dict.fromkeys(key for name in own for key in polled(gradewire.catalogue, name))
-    sources = [gradewire.catalogue.sources[key] for key in keys]
-    return [source for source in sources if source.selection == "ids" and source.subject == about == "token"]
-
-
-def _within_cap(gradewire: Gradewire, connection: Connection, source: Source, ids: set[int]) -> None:
-    """Refuse what would be left unpolled: calls are dear, so the operator caps how many tokens are watched so."""
-    most = int(gradewire.settings["watched_tokens"])
-    watched = wanted(gradewire, connection).get(source.key) or set()
-    over = len(watched | ids) - most
-    if over > 0 and ids - watched:
-        raise InvalidInput(
-            f"{source.label} is read token by token, and at most {most} tokens may be watched so: {over} too many. "
-            "Name fewer, or ask the operator to raise GRADEWIRE_WATCHED_TOKENS.",
-            field="tokens",
-        )
-
-
 def _scope(connection: Connection, kind: str, value: Any) -> Scope:
     if kind == "any":
         return Scope()
     if kind == "top":
         return Scope("top", n=_top(value))
     if kind in ("category", "exchange"):
-        return Scope(kind, slug=_slug(connection, kind, str(value), kind))
+        return Scope(kind, slug=slug_of(connection, kind, str(value), kind))
     named = value if isinstance(value, list) else str(value).split(",")
     named = [str(name).strip() for name in named if str(name).strip()]
     if not 1 <= len(named) <= MOST_NAMED:
         raise InvalidInput(f"Name 1 to {MOST_NAMED} {kind}.", field=kind)
     one = "token" if kind == "tokens" else "index"
-    return Scope(kind, tuple(sorted({_subject_id(connection, one, name, kind) for name in named})))
+    return Scope(kind, tuple(sorted({number_of(connection, one, name, kind) for name in named})))
 
 
 def _top(value: Any) -> int:
@@ -175,65 +137,3 @@ def _top(value: Any) -> int:
     if not 1 <= n <= MOST_TOP:
         raise InvalidInput(f"top must be from 1 to {MOST_TOP}: use {1 if n < 1 else MOST_TOP}.", field="top")
     return n
-
-
-def _check_named(connection: Connection, trigger: Trigger, options: Mapping[str, Any], inside: str) -> None:
-    """Refuse options that name a category, exchange, token or index which is not known: they could never fire."""
-    for option, field in trigger.options().fields.items():
-        value, kind, name = options[option], field.metadata.get("list"), inside + option
-        if value in (None, ""):
-            continue
-        if kind in ("categories", "exchanges"):
-            _slug(connection, {"categories": "category", "exchanges": "exchange"}[kind], str(value), name)
-        elif kind in ("tokens", "indices"):
-            _subject_id(connection, {"tokens": "token", "indices": "index"}[kind], str(value), name)
-
-
-def _check_compared(connection: Connection, against: str | None, scope: Scope, inside: str) -> None:
-    """Refuse to compare the only subject of a scope with itself."""
-    if against is not None and len(scope.ids) == 1 and scope.holds(Facts(against)):
-        known = subjects.load(connection, [against]).get(against, unnamed(against))
-        text = f"{inside.removesuffix('.options.') or 'This'} compares with {known.name}, which never moves against itself"
-        raise InvalidInput(f"{text}: name other {scope.kind}, with it or without.", field=scope.kind)
-
-
-def _slug(connection: Connection, kind: str, slug: str, field: str) -> str:
-    column = {"category": "categories", "exchange": "exchanges"}[kind]
-    known = subjects.slugs(connection, column)
-    if slug not in known:
-        near = difflib.get_close_matches(slug.lower(), known, 3)
-        hint = f" Did you mean {' or '.join(near)}?" if near else " Nothing is known by that name yet."
-        raise InvalidInput(f"Unknown {kind} {slug[:40]!r}.{hint}", field=field)
-    return slug
-
-
-def subject_named(connection: Connection, kind: str, name: str) -> str:
-    """The subject that is meant: token:3375, index:1 or market as they are, else a token or index by its symbol or name."""
-    if kind == MARKET or name.startswith(f"{kind}:"):
-        number = name.partition(":")[2]
-        if (name == MARKET) if kind == MARKET else (number.isascii() and number.isdigit() and len(number) < MOST_DIGITS):
-            return name
-        example = MARKET if kind == MARKET else f"{kind}:1"
-        raise InvalidInput(f"subject: This trigger is about each {kind}: say {example}.", field="subject")
-    return f"{kind}:{_subject_id(connection, kind, name, 'subject')}"
-
-
-def _subject_id(connection: Connection, one: str, name: str, field: str) -> int:
-    numbered = name.isascii() and name.isdigit() and len(name) < MOST_DIGITS
-    found = list(subjects.load(connection, [f"{one}:{int(name)}"]).values()) if numbered else []
-    found = found or subjects.by_symbol(connection, one, name)
-    if not found:
-        near = subjects.search(connection, one, name[:3], limit=3, offset=0)
-        hint = f" Did you mean {' or '.join(f'{r.name} ({_number(r.subject)})' for r in near)}?" if near else ""
-        raise InvalidInput(f"Unknown {one} {name[:40]!r}.{hint}", field=field)
-    found = sorted(found, key=lambda row: row.market_rank or UNRANKED)
-    if len(found) > 1 and DWARFED * (found[0].market_rank or UNRANKED) <= (found[1].market_rank or UNRANKED):
-        found = found[:1]
-    if len(found) > 1:
-        choices = ", ".join(f"{row.name} = {_number(row.subject)}" for row in found[:4])
-        raise InvalidInput(f"Several {field} are called {name[:40]!r}; give the id: {choices}.", field=field)
-    return _number(found[0].subject)
-
-
-def _number(subject: str) -> int:
-    return int(subject.partition(":")[2])

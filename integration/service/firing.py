@@ -16,9 +16,10 @@ from integration.domain.catalogue import Trigger
 from integration.domain.errors import Conflict, InvalidInput, NotFound
 from integration.domain.payload import iso
 from integration.service.accounts import account_id
-from integration.service.asking import subject_named, trigger_of
+from integration.service.asking import trigger_of
 from integration.service.destinations import destination_row
 from integration.service.evaluate import unnamed
+from integration.service.naming import subject_named
 from integration.service.repeating import check_open
 from integration.service.subscribe import subscription_row
 from integration.service.wiring import Gradewire

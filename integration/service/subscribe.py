@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from integration.domain.errors import Conflict, InvalidInput, NotFound
 from integration.domain.payload import iso
 from integration.domain.scope import Scope
-from integration.service.asking import ask, check_fit, scope_of
+from integration.service.asking import ask, scope_of
 from integration.service.destinations import Shown, destination_row
 from integration.service.evaluate import ActiveRule
+from integration.service.fitting import check_fit
 from integration.service.pricing import check_available, cost
 from integration.service.wiring import Gradewire
 from integration.store.queries import accounts, deliveries, rules, subscriptions

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -31,6 +31,14 @@ def inputs(rules: Sequence[Rule]) -> tuple[str, ...]:
     named = [(trigger, trigger.sources(options)) for trigger, options in map(parts, rules)]
     clock = min((names[0] for trigger, names in named if trigger.subject == "token"), key=pace)
     return tuple(dict.fromkeys((clock, *(name for _, names in named for name in names))))
+
+
+def exclusive(rules: Sequence[Rule], least: int) -> tuple[int, int] | None:
+    """Two rules that can never be met together, where for that `least` of all can never be; None where they can."""
+    keeps = [trigger.keeps(options) for trigger, options in map(parts, rules)]
+    pairs = [(a, b) for (a, x), (b, y) in combinations(enumerate(keeps), 2) if x and y and x.excludes(y)]
+    together = (all(not {a, b} <= set(some) for a, b in pairs) for some in combinations(range(len(rules)), least))
+    return None if any(together) else pairs[0]
 
 
 def met(history: History, clock: str, rule: Rule, within: int) -> Met:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from marshmallow import Schema, fields
 
-from integration.domain.catalogue import Options
+from integration.domain.catalogue import Lookback, Options
 from integration.domain.delta import Sides
 from integration.domain.history import History, Ints
 from integration.domain.payload import described
-from integration.triggers._snapshots import said, stretches, turned, whole
+from integration.triggers._levels import level_lookback
+from integration.triggers._snapshots import said, stretches, symbols, turned, whole
 
 SOURCE = "tokens"
 #: A token is gone once so many complete polls in a row do not have it.
@@ -53,6 +54,16 @@ class Polls:
     polls: Sequence[Poll]
 
 
+def sources(_options: Options) -> tuple[str, ...]:
+    """The token list."""
+    return (SOURCE,)
+
+
+def lookback(options: Options) -> Lookback:
+    """Whether a token is listed is remembered like a side; whether a list is whole is seen beside those shortly before."""
+    return level_lookback(options, 3)
+
+
 def complete(history: History) -> Polls:
     """The polls from which something may be concluded."""
     as_of, polls = said(history, "tokens")
@@ -73,6 +84,17 @@ def changes(history: History, shown: Polls, options: Options, side: int, gone: i
                 change = Changed(int(token), polls[seen][token], part.start + seen)
                 found.setdefault(part.start + crossing.at, []).append(change)
     return dict(sorted(found.items()))
+
+
+def change_fields(name: str, rows: Sequence[Mapping[str, Any]], tokens: int) -> dict[str, Any]:
+    """What a payload says of the tokens that one poll shows changed, under a name; `tokens` are covered now."""
+    return {
+        name: rows,
+        f"{name}_count": len(rows),
+        f"{name}_symbols": symbols(rows),
+        "first_token_id": rows[0]["token_id"],
+        "tokens": tokens,
+    }
 
 
 def _unsteady(polls: Sequence[Poll]) -> list[str]:

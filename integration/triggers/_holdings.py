@@ -45,6 +45,22 @@ def _token(holding: Holding) -> SubjectRow:
     return SubjectRow(f"token:{holding['token_id']}", "token", holding["name"], holding["symbol"])
 
 
+def orders(seen: Snapshots, key: str, age: int) -> list[list[int]]:
+    """The tokens of each snapshot by the figure `key` of their holding, the highest first.
+
+    Of equals the heavier comes first, then the larger by market cap, then the lower id. A holding without the figure keeps its
+    last one for `age` ms, and is left out after that.
+    """
+    last: dict[int, tuple[int, float]] = {}
+    found = []
+    for now, holdings in zip(seen.as_of.tolist(), seen.held, strict=True):
+        last |= {each["token_id"]: (now, each[key]) for each in holdings if each.get(key) is not None}
+        ranked = [each for each in holdings if each["token_id"] in last and now - last[each["token_id"]][0] <= age]
+        ranked.sort(key=lambda each: (-last[each["token_id"]][1], -each["weight"], -(each["market_cap"] or 0), each["token_id"]))
+        found.append([each["token_id"] for each in ranked])
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """How two snapshots differ: line items, the largest change first. `turnover` is half the sum of all changes (fraction)."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from marshmallow import fields
 
-from integration.domain.catalogue import Lookback, Options, States
+from integration.domain.catalogue import Kept, Lookback, Options, States
 from integration.domain.delta import COUNTED, MEMORY, Crossing, Sides, cool_down, crossings, standing, thresholds
 from integration.domain.history import Floats, History, Ints
 from integration.domain.payload import described, iso
@@ -99,6 +99,16 @@ def holding(history: History, values: Floats, sides: Sides, options: Options, si
     states = np.full(len(values), -1, dtype=np.int8)
     states[known] = np.where(counted == 0, -1, counted == side)
     return states
+
+
+def kept(source: str, metric: str, options: Options, side: int, upper: float = UP, lower: float = DOWN) -> Kept:
+    """What is so while a side counts that is confirmed as the options say; of signals, bullish and bearish are sides."""
+    return Kept(f"{source}.{metric}", (options["min_observations"], float(held_for(options))), side, upper, lower)
+
+
+def kept_level(source: str, metric: str, level: float, hysteresis: float, options: Options, *, below: bool) -> Kept:
+    """As `kept`, for the side of a level that is asked for."""
+    return kept(source, metric, options, DOWN if below else UP, *thresholds(level, hysteresis, below=below))
 
 
 def watch_level(metric: str, level: float, hysteresis: float, options: Options, *, below: bool, tells: Sequence[int]) -> Watch:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from integration.domain.catalogue import Lookback, Options
-from integration.domain.delta import COUNTED
+from integration.domain.delta import COUNTED, cool_down
 from integration.domain.history import Floats, Ints
+from integration.triggers._levels import DOWN, UP, WANTED
 from integration.triggers._options import cooldown
 
 #: Decimals in binary: 33.3 - 23.3 is a hair less than 10.
@@ -27,6 +30,30 @@ def began(change: Floats, clock: Ints, least: float, window: int) -> list[int]:
             found.append(at)
         latest[up] = now
     return found
+
+
+class Told(NamedTuple):
+    """A move that is told: at a position, by so much, after so many were kept silent."""
+
+    at: int
+    change: float
+    suppressed: int
+
+
+def told_moves(as_of: Ints, change: Floats, least: float, options: Options) -> list[Told]:
+    """The moves that a rule tells: in a direction that is asked for, each when it begins, not within another's quiet time.
+
+    `change` is that over `window` readings at each observation, NaN where there is none.
+    """
+    begun = began(change, np.arange(len(change)), least, options["window"])
+    wanted = WANTED[options["direction"]]
+    notices = cool_down(as_of, begun, cooldown(options), lambda k: (UP if change[begun[k]] > 0 else DOWN) in wanted)
+    return [Told(notice.at, float(change[notice.at]), notice.suppressed) for notice in notices]
+
+
+def window_lookback(options: Options) -> Lookback:
+    """A move needs `window` readings, twice: its own and those it is told once in."""
+    return move_lookback(options, 2 * options["window"] + 2)
 
 
 def since(as_of: Ints, span: int, max_gap: int) -> Ints:

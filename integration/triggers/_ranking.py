@@ -14,8 +14,8 @@ import numpy as np
 from marshmallow import Schema, fields, post_load, validate
 
 from integration.domain.catalogue import Options
-from integration.domain.delta import Crossing
-from integration.domain.history import History, Ints
+from integration.domain.delta import Crossing, Sides
+from integration.domain.history import Floats, History, Ints
 from integration.domain.numerals import Whole
 from integration.domain.payload import EventPayload, described
 from integration.triggers._options import TriggerOptions
@@ -24,6 +24,8 @@ from integration.triggers._snapshots import ListedToken, some, symbols, turned
 #: The rank of a token that a snapshot does not show.
 ABSENT = 1_000_000
 Ranks = Ints
+#: The sides that moves are to: 1 in the top, -1 out of it.
+WANTED: Mapping[str, tuple[int, ...]] = {"enter": (1,), "leave": (-1,), "both": (1, -1)}
 
 
 class TopOptions(TriggerOptions):
@@ -90,6 +92,12 @@ class Moved:
     shown: int
 
 
+def top_sides(ranks: Floats | Ranks, options: Options) -> Sides:
+    """1 in the top, -1 out of it, 0 in its exit buffer."""
+    low = options["top"] + options["exit_buffer"]
+    return np.where(ranks <= options["top"], 1, np.where(ranks > low, -1, 0)).astype(np.int8)
+
+
 def moves_of(
     history: History, as_of: Ints, orders: Sequence[Sequence[int]], options: Options, parts: Sequence[slice] | None = None
 ) -> dict[int, list[Moved]]:
@@ -99,12 +107,11 @@ def moves_of(
     snapshots that may be compared, None where all may.
     """
     found: dict[int, list[Moved]] = {}
-    wanted = {"enter": (1,), "leave": (-1,), "both": (1, -1)}[options["moves"]]
     for part in [slice(0, len(orders))] if parts is None else parts:
         tokens, ranks = _ranks(orders[part])
-        sides = np.where(ranks <= options["top"], 1, np.where(ranks > options["top"] + options["exit_buffer"], -1, 0))
+        sides = top_sides(ranks, options)
         for row in np.flatnonzero((sides != sides[:, :1]).any(axis=1)).tolist():
-            for crossing in turned(history, as_of[part], sides[row], options, wanted):
+            for crossing in turned(history, as_of[part], sides[row], options, WANTED[options["moves"]]):
                 moved = _moved(tokens[row], ranks[row], crossing, part.start)
                 found.setdefault(part.start + crossing.at, []).append(moved)
     return dict(sorted(found.items()))

@@ -19,7 +19,7 @@ from integration.domain.delta import DAY, Sides
 from integration.domain.history import Firing, History, max_gap
 from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
-from integration.triggers._compound import Met, inputs, met
+from integration.triggers._compound import Met, exclusive, inputs, met
 from integration.triggers._conditions import RulesField, loaded, ordered, parts, place_of, words
 from integration.triggers._levels import (
     UP,
@@ -108,6 +108,11 @@ class CompoundOptions(TriggerOptions):
             raise ValidationError(f"There are {count} conditions: ask for {count} at most.", "at_least")
         if all(parts(rule)[0].subject != "token" for rule in options["conditions"]):
             raise ValidationError("Name a condition about the token too: rules about the market alone stand alone.", "conditions")
+        never = exclusive(options["conditions"], options["at_least"])
+        if never:
+            first, second = sorted(place_of(options["conditions"][number], number) for number in never)
+            text = f"Conditions {first} and {second} are never met together: change one, or ask for fewer by at_least."
+            raise ValidationError(text, "conditions")
         return options
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from marshmallow import fields, post_load, validate
 
-from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import BITCOIN, Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number
@@ -29,6 +29,7 @@ from integration.triggers._levels import (
     crossing_fields,
     direction_field,
     holding,
+    kept_level,
     level_lookback,
     suppressed_field,
     watch_level,
@@ -136,6 +137,11 @@ def holds(history: History, options: Options) -> States:
     return holding(history, values, sides, options, DOWN if options["direction"] == "down" else UP)
 
 
+def keeps(options: Options) -> Kept:
+    """The return lies on the side that is asked for."""
+    return kept_level(sources(options)[0], METRIC, *_level(options), options, below=options["direction"] == "down")
+
+
 def watch(options: Options) -> tuple[Watch]:
     """The level, for screening."""
     level, wide = _level(options)
@@ -179,6 +185,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    keeps=keeps,
     against=against,
     watch=watch,
     summary=summary,

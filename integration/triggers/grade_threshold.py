@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number
@@ -27,6 +27,7 @@ from integration.triggers._levels import (
     crossing_fields,
     direction_field,
     holding,
+    kept_level,
     level_lookback,
     suppressed_field,
     watch_level,
@@ -149,6 +150,12 @@ def holds(history: History, options: Options) -> States:
     return holding(history, values, sides, options, DOWN if options["direction"] == "down" else UP)
 
 
+def keeps(options: Options) -> Kept:
+    """The grade lies on the side that is asked for."""
+    metric, below = GRADES[options["grade"]].metric, options["direction"] == "down"
+    return kept_level(sources(options)[0], metric, options["level"], options["hysteresis"], options, below=below)
+
+
 def watch(options: Options) -> tuple[Watch, ...]:
     """The level, for screening; a side that must hold for days can come to count at any reading."""
     if options["held_days"]:
@@ -201,6 +208,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    keeps=keeps,
     watch=watch,
     summary=summary,
     sample=sample(

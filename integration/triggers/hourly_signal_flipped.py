@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from marshmallow import fields
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import Crossing
 from integration.domain.history import Firing, Floats, History
 from integration.domain.payload import EventPayload, day_and_month, described, sample
@@ -23,6 +23,7 @@ from integration.triggers._levels import (
     crossing_fields,
     direction_field,
     holding,
+    kept,
     level_lookback,
     suppressed_field,
 )
@@ -112,6 +113,11 @@ def holds(history: History, options: Options) -> States:
     return np.where(held == 1, agrees, held).astype(np.int8)
 
 
+def keeps(options: Options) -> Kept:
+    """The signal is bullish; for `bearish`, bearish."""
+    return kept(CLOCK, METRIC, options, DOWN if options["direction"] == "bearish" else UP)
+
+
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     price = "" if event["close"] is None else f" at {usd(event['close'])}"
@@ -159,6 +165,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    keeps=keeps,
     summary=summary,
     sample=sample(
         "hourly_signal_flipped",

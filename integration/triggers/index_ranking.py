@@ -16,12 +16,13 @@ import numpy as np
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
-from integration.domain.delta import Sides, observed
+from integration.domain.delta import observed
 from integration.domain.history import Firing, History
 from integration.domain.payload import day_and_month, described, sample
-from integration.triggers._holdings import SOURCE, Holding, Snapshots, complete
+from integration.triggers._holdings import SOURCE, Holding, complete, orders
 from integration.triggers._levels import UP, holding, level_lookback
 from integration.triggers._ranking import (
+    WANTED,
     Moved,
     MovesPayload,
     RankedToken,
@@ -30,6 +31,7 @@ from integration.triggers._ranking import (
     move_fields,
     moves_in_words,
     moves_of,
+    top_sides,
 )
 from integration.triggers._snapshots import turned
 
@@ -132,29 +134,16 @@ def scan(history: History, options: Options) -> list[Firing]:
 
 def _tokens(history: History, options: Options) -> list[Firing]:
     seen = complete(history)
-    orders = _orders(seen, options["by"], history.max_gap)
-    kept = [at for at, order in enumerate(orders) if order]
-    held, orders = [seen.held[at] for at in kept], [orders[at] for at in kept]
+    ranked = orders(seen, FIGURES[options["by"]][0], history.max_gap)
+    kept = [at for at, order in enumerate(ranked) if order]
+    held, ranked = [seen.held[at] for at in kept], [ranked[at] for at in kept]
     as_of = seen.as_of[kept]
-    found = moves_of(history, as_of, orders, options)
-    return [Firing(int(as_of[at]), _token_fields(held, orders, at, moved, options)) for at, moved in found.items()]
-
-
-def _orders(seen: Snapshots, by: str, age: int) -> list[list[int]]:
-    """The tokens of each snapshot, the first one first; without those of which the figure has been missing for over `age` ms."""
-    key = FIGURES[by][0]
-    last: dict[int, tuple[int, float]] = {}
-    orders = []
-    for now, holdings in zip(seen.as_of.tolist(), seen.held, strict=True):
-        last |= {each["token_id"]: (now, each[key]) for each in holdings if each.get(key) is not None}
-        ranked = [each for each in holdings if each["token_id"] in last and now - last[each["token_id"]][0] <= age]
-        ranked.sort(key=lambda each: (-last[each["token_id"]][1], -each["weight"], -(each["market_cap"] or 0), each["token_id"]))
-        orders.append([each["token_id"] for each in ranked])
-    return orders
+    found = moves_of(history, as_of, ranked, options)
+    return [Firing(int(as_of[at]), _token_fields(held, ranked, at, moved, options)) for at, moved in found.items()]
 
 
 def _token_fields(
-    held: Sequence[Sequence[Holding]], orders: Sequence[Sequence[int]], at: int, moved: Sequence[Moved], options: Options
+    held: Sequence[Sequence[Holding]], ranked: Sequence[Sequence[int]], at: int, moved: Sequence[Moved], options: Options
 ) -> dict[str, Any]:
     now = {each["token_id"]: each for each in held[at]}
 
@@ -164,7 +153,7 @@ def _token_fields(
         figures = {name: known.get(name) if holds_it else None for name in ("weight", "trader_grade", "roi")}
         return {"name": known["name"], "symbol": known["symbol"], **figures}
 
-    first = now[orders[at][0]]
+    first = now[ranked[at][0]]
     return {
         "rank_of": "tokens",
         "by": options["by"],
@@ -172,7 +161,7 @@ def _token_fields(
         **move_fields(moved, row),
         "top_1_symbol": first["symbol"],
         "top_1_weight": first["weight"],
-        "ranked": len(orders[at]),
+        "ranked": len(ranked[at]),
         "move": None,
         "rank": None,
         "previous_rank": None,
@@ -182,15 +171,10 @@ def _token_fields(
 # -- the index among indices -----------------------------------------------------------------------------------------
 
 
-def _sides(ranks: Any, options: Options) -> Sides:
-    return np.where(ranks <= options["top"], 1, np.where(ranks > options["top"] + options["exit_buffer"], -1, 0)).astype(np.int8)
-
-
 def _indices(history: History, options: Options) -> list[Firing]:
     column = history.column(f"rank_by_{options['index_metric']}")
     as_of, ranks = observed(history.as_of, column)
     counts = history.column("indices")[~np.isnan(column)]
-    wanted = {"enter": (1,), "leave": (-1,), "both": (1, -1)}[options["moves"]]
     return [
         Firing(
             int(as_of[turn.at]),
@@ -207,7 +191,7 @@ def _indices(history: History, options: Options) -> list[Firing]:
                 "previous_rank": int(ranks[turn.before]),
             },
         )
-        for turn in turned(history, as_of, _sides(ranks, options), options, wanted)
+        for turn in turned(history, as_of, top_sides(ranks, options), options, WANTED[options["moves"]])
     ]
 
 
@@ -216,7 +200,7 @@ def holds(history: History, options: Options) -> States | None:
     if options["rank_of"] == "tokens":
         return None
     ranks = history.column(f"rank_by_{options['index_metric']}")
-    return holding(history, ranks, _sides(observed(history.as_of, ranks)[1], options), options, UP)
+    return holding(history, ranks, top_sides(observed(history.as_of, ranks)[1], options), options, UP)
 
 
 def summary(event: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import Sides, level_sides, observed
 from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number
@@ -26,6 +26,8 @@ from integration.triggers._levels import (
     crossing_fields,
     direction_field,
     holding,
+    kept,
+    kept_level,
     level_lookback,
     suppressed_field,
 )
@@ -180,6 +182,14 @@ def holds(history: History, options: Options) -> States:
     return holding(history, values, sides, options, DOWN if options["direction"] == "down" else UP)
 
 
+def keeps(options: Options) -> Kept:
+    """The market is bullish or above the level; for `down`, bearish or below it."""
+    metric, below = METRICS[options["kind"]], options["direction"] == "down"
+    if options["kind"] == "regime":
+        return kept(SOURCE, metric, options, DOWN if below else UP)
+    return kept_level(SOURCE, metric, options["level"], options["hysteresis"], options, below=below)
+
+
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     up, when = event["direction"] == "up", day_and_month(event["as_of"])
@@ -230,6 +240,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    keeps=keeps,
     summary=summary,
     sample=sample(
         "market_regime_changed", "New Market Regime", THE_MARKET, _EXAMPLE, summary({**_EXAMPLE, "as_of": _TIME}), _TIME

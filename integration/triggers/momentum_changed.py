@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 from marshmallow import fields, validate
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import Crossing, Sides
 from integration.domain.history import Firing, History
 from integration.domain.numerals import Whole
@@ -28,6 +28,7 @@ from integration.triggers._levels import (
     crossing_fields,
     direction_field,
     holding,
+    kept,
     level_lookback,
     suppressed_field,
 )
@@ -130,6 +131,12 @@ def holds(history: History, options: Options) -> States:
     return holding(history, np.where(ranks > 0, ranks, np.nan), sides[ranks > 0], options, UP)
 
 
+def keeps(options: Options) -> Kept:
+    """Momentum is being gained; for `down`, lost."""
+    side, upper, lower = (DOWN, STEADY, STEADY - 1) if options["direction"] == "down" else (UP, STEADY + 1, STEADY)
+    return kept(SOURCE, "momentum", options, side, upper, lower)
+
+
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     verb = "rose" if event["direction"] == "up" else "fell"
@@ -173,6 +180,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    keeps=keeps,
     summary=summary,
     sample=sample(
         "momentum_changed",

@@ -14,14 +14,14 @@ import numpy as np
 import orjson
 from marshmallow import fields, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, Trigger
-from integration.domain.delta import cool_down, moves
+from integration.domain.catalogue import Case, Options, Trigger
+from integration.domain.delta import moves
 from integration.domain.history import Firing, History, Ints
 from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
-from integration.triggers._levels import DOWN, UP, WANTED, direction_field, suppressed_field
-from integration.triggers._moves import began, move_lookback
-from integration.triggers._options import MoveOptions, cooldown, direction
+from integration.triggers._levels import direction_field, suppressed_field
+from integration.triggers._moves import told_moves, window_lookback
+from integration.triggers._options import MoveOptions, direction
 from integration.triggers._possible import check_fall
 from integration.triggers._prices import change
 from integration.triggers._values import number, percent, usd
@@ -87,11 +87,6 @@ def sources(_options: Options) -> tuple[str, ...]:
     return (SOURCE,)
 
 
-def lookback(options: Options) -> Lookback:
-    """A move needs `window` readings, twice: its own and those it is told once in."""
-    return move_lookback(options, 2 * options["window"] + 2)
-
-
 def _predicted(text: str | None, options: Options) -> float:
     """A text's price of the scenario and case; NaN where it says none."""
     for each in orjson.loads(text)["scenarios"] if text else ():
@@ -112,26 +107,22 @@ def scan(history: History, options: Options) -> list[Firing]:
     known = np.flatnonzero(prices > 0)
     seen, prices, window = history.take(known), prices[known], options["window"]
     back = _back(seen.as_of, window, seen.max_gap)
-    moved = change(prices, back)
-    begun = began(moved, np.arange(len(prices)), options["percent"] / 100, window)
-    wanted = WANTED[options["direction"]]
     current = seen.column(METRIC)
     firings = []
-    for notice in cool_down(seen.as_of, begun, cooldown(options), lambda k: (UP if moved[begun[k]] > 0 else DOWN) in wanted):
-        at = notice.at
+    for at, moved, suppressed in told_moves(seen.as_of, change(prices, back), options["percent"] / 100, options):
         price, now = float(prices[at]), number(current[at])
         told = {
             "scenario": options["scenario"],
             "case": options["case"],
-            "direction": "up" if moved[at] > 0 else "down",
+            "direction": "up" if moved > 0 else "down",
             "predicted_price": price,
             "previous_predicted_price": float(prices[back[at]]),
-            "change": round(float(moved[at]), 9),
+            "change": round(moved, 9),
             "window": window,
             "predicted_date": orjson.loads(seen.texts[at] or "{}").get("predicted_date"),
             "current_price": now,
             "predicted_return": number(price / now - 1) if now else None,
-            "suppressed_count": notice.suppressed,
+            "suppressed_count": suppressed,
         }
         firings.append(Firing(int(seen.as_of[at]), told))
     return firings
@@ -185,7 +176,7 @@ TRIGGER = Trigger(
     options=PredictionOptions,
     payload=PredictionPayload,
     sources=sources,
-    lookback=lookback,
+    lookback=window_lookback,
     scan=scan,
     summary=summary,
     sample=sample(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import cool_down
 from integration.domain.history import Firing, History
 from integration.domain.numerals import Number, Whole
@@ -28,6 +28,7 @@ from integration.triggers._levels import (
     crossed_at_field,
     direction_field,
     holding,
+    kept_level,
     level_lookback,
     suppressed_field,
 )
@@ -220,6 +221,14 @@ def holds(history: History, options: Options) -> States | None:
     return states
 
 
+def keeps(options: Options) -> Kept | None:
+    """The close is past one's own level; of other lines, and of the highest and lowest price, nothing is said."""
+    if (options["kind"], options["line"], options["basis"]) != ("break", OWN, "close"):
+        return None
+    below, band = options["direction"] == "down", options["level"] * options["hysteresis"] / 100
+    return kept_level(sources(options)[0], METRIC, options["level"], band, options, below=below)
+
+
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     way = "above" if event["direction"] == "up" else "below"
@@ -280,6 +289,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    keeps=keeps,
     summary=summary,
     sample=sample(
         "price_level",

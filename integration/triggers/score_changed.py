@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from marshmallow import fields, validate
 
-from integration.domain.catalogue import Case, Lookback, Options, Trigger
-from integration.domain.delta import cool_down, moves, observed
+from integration.domain.catalogue import Case, Options, Trigger
+from integration.domain.delta import moves, observed
 from integration.domain.history import Firing, History
 from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.screen import Move
-from integration.triggers._levels import DOWN, UP, WANTED, direction_field, suppressed_field
-from integration.triggers._moves import began, move_lookback
+from integration.triggers._levels import direction_field, suppressed_field
+from integration.triggers._moves import told_moves, window_lookback
 from integration.triggers._options import MoveOptions, cooldown, direction
 
 SOURCE = "investor_grades"
@@ -76,32 +75,24 @@ def sources(_options: Options) -> tuple[str, ...]:
     return (SOURCE,)
 
 
-def lookback(options: Options) -> Lookback:
-    """A move needs `window` readings, twice: its own and those it is told once in."""
-    return move_lookback(options, 2 * options["window"] + 2)
-
-
 def scan(history: History, options: Options) -> list[Firing]:
     """Moves that are told."""
     as_of, values = observed(history.as_of, history.column(f"{options['score']}_score"))
-    window, wanted = options["window"], WANTED[options["direction"]]
-    change = moves(values, as_of, window, history.max_gap)
-    begun = began(change, np.arange(len(values)), options["points"], window)
-    notices = cool_down(as_of, begun, cooldown(options), lambda k: (UP if change[begun[k]] > 0 else DOWN) in wanted)
+    window = options["window"]
     return [
         Firing(
-            int(as_of[notice.at]),
+            int(as_of[move.at]),
             {
                 "score": options["score"],
-                "direction": "up" if change[notice.at] > 0 else "down",
-                "new_score": float(values[notice.at]),
-                "old_score": float(values[notice.at - window]),
-                "change": round(float(change[notice.at]), 6),
+                "direction": "up" if move.change > 0 else "down",
+                "new_score": float(values[move.at]),
+                "old_score": float(values[move.at - window]),
+                "change": round(move.change, 6),
                 "window": window,
-                "suppressed_count": notice.suppressed,
+                "suppressed_count": move.suppressed,
             },
         )
-        for notice in notices
+        for move in told_moves(as_of, moves(values, as_of, window, history.max_gap), options["points"], options)
     ]
 
 
@@ -145,7 +136,7 @@ TRIGGER = Trigger(
     options=ScoreOptions,
     payload=ScorePayload,
     sources=sources,
-    lookback=lookback,
+    lookback=window_lookback,
     scan=scan,
     watch=watch,
     summary=summary,

@@ -308,7 +308,7 @@ TRIGGER = Trigger(
         Case("the first snapshot", {}, _days("333")),
         Case("too few rise", {}, _days("3333", "3333", "4433")),
         Case("too small a share", {"min_share": 50}, _days("3333333", "3333333", "4443333")),
-        Case("what rises is too small", {"max_rank": 2}, _days("33333", "33333", "44444")),
+        Case("what rises is too small", {"max_rank": 3}, _days("3333333", "3333333", "3334444")),
         Case("grades are missing", {}, _days("33333", "33333", "--4-4", "33---")),
         Case("another sector", {"category": "two"}, _days("333333", "333333", "444333", sectors={"one": "abc", "two": "def"})),
         Case("it goes on rising", {"hysteresis": 50}, _days("3333", "4444", "5544", "5555", "6666")),

@@ -14,14 +14,14 @@ import numpy as np
 import orjson
 from marshmallow import fields, validate
 
-from integration.domain.catalogue import Case, Lookback, Options, Trigger
-from integration.domain.delta import cool_down, moves
+from integration.domain.catalogue import Case, Options, Trigger
+from integration.domain.delta import moves
 from integration.domain.history import Firing, History
 from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
 from integration.domain.screen import Move
-from integration.triggers._levels import DOWN, UP, WANTED, direction_field, suppressed_field
-from integration.triggers._moves import began, move_lookback
+from integration.triggers._levels import direction_field, suppressed_field
+from integration.triggers._moves import told_moves, window_lookback
 from integration.triggers._options import MoveOptions, cooldown, direction
 from integration.triggers._snapshots import THE_MARKET
 
@@ -73,37 +73,28 @@ def sources(_options: Options) -> tuple[str, ...]:
     return (SOURCE,)
 
 
-def lookback(options: Options) -> Lookback:
-    """A move needs `window` readings, twice: its own and those it is told once in."""
-    return move_lookback(options, 2 * options["window"] + 2)
-
-
 def scan(history: History, options: Options) -> list[Firing]:
     """Moves that are told."""
     metric, window = f"{options['origin']}_sentiment_grade", options["window"]
     seen = history.take(np.flatnonzero(~np.isnan(history.column(metric))))
     as_of, values = seen.as_of, seen.column(metric)
-    change = moves(values, as_of, window, history.max_gap)
-    begun = began(change, np.arange(len(values)), options["points"], window)
-    wanted = WANTED[options["direction"]]
-    notices = cool_down(as_of, begun, cooldown(options), lambda k: (UP if change[begun[k]] > 0 else DOWN) in wanted)
     return [
         Firing(
-            int(as_of[notice.at]),
+            int(as_of[move.at]),
             {
                 "origin": options["origin"],
-                "direction": "up" if change[notice.at] > 0 else "down",
-                "new_grade": float(values[notice.at]),
-                "old_grade": float(values[notice.at - window]),
-                "change": round(float(change[notice.at]), 6),
-                "new_label": _label(seen.texts[notice.at], options),
-                "old_label": _label(seen.texts[notice.at - window], options),
+                "direction": "up" if move.change > 0 else "down",
+                "new_grade": float(values[move.at]),
+                "old_grade": float(values[move.at - window]),
+                "change": round(move.change, 6),
+                "new_label": _label(seen.texts[move.at], options),
+                "old_label": _label(seen.texts[move.at - window], options),
                 "window": window,
-                "previous_as_of": iso(int(as_of[notice.at - window])),
-                "suppressed_count": notice.suppressed,
+                "previous_as_of": iso(int(as_of[move.at - window])),
+                "suppressed_count": move.suppressed,
             },
         )
-        for notice in notices
+        for move in told_moves(as_of, moves(values, as_of, window, history.max_gap), options["points"], options)
     ]
 
 
@@ -164,7 +155,7 @@ TRIGGER = Trigger(
     options=SentimentOptions,
     payload=SentimentPayload,
     sources=sources,
-    lookback=lookback,
+    lookback=window_lookback,
     scan=scan,
     watch=watch,
     summary=summary,

@@ -12,7 +12,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from integration.domain.catalogue import BITCOIN, Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import BITCOIN, Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import level_sides, observed
 from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number
@@ -27,6 +27,7 @@ from integration.triggers._levels import (
     crossing_fields,
     direction_field,
     holding,
+    kept_level,
     level_lookback,
     suppressed_field,
     watch_level,
@@ -125,6 +126,12 @@ def holds(history: History, options: Options) -> States:
     return holding(history, values, sides, options, DOWN if below else UP)
 
 
+def keeps(options: Options) -> Kept:
+    """The ratio lies on the side that is asked for."""
+    metric, below = "sharpe_over_btc" if options["relative_to_btc"] else METRIC, options["direction"] == "down"
+    return kept_level(sources(options)[0], metric, options["level"], options["hysteresis"], options, below=below)
+
+
 def watch(options: Options) -> tuple[Watch]:
     """The level, for screening."""
     metric, below = "sharpe_over_btc" if options["relative_to_btc"] else METRIC, options["direction"] == "down"
@@ -171,6 +178,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    keeps=keeps,
     against=against,
     watch=watch,
     summary=summary,

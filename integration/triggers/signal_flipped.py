@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from marshmallow import ValidationError, fields, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import Crossing
 from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number
@@ -26,6 +26,7 @@ from integration.triggers._levels import (
     crossing_fields,
     direction_field,
     holding,
+    kept,
     level_lookback,
     suppressed_field,
 )
@@ -133,6 +134,11 @@ def holds(history: History, options: Options) -> States:
     return np.where(held == 1, enough, held).astype(np.int8)
 
 
+def keeps(options: Options) -> Kept:
+    """The trend is bullish; for `bearish`, bearish."""
+    return kept(CLOCK, METRIC, options, DOWN if options["direction"] == "bearish" else UP)
+
+
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     grade = "" if event["trader_grade"] is None else f" at a trader grade of {event['trader_grade']:.1f}"
@@ -182,6 +188,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    keeps=keeps,
     summary=summary,
     sample=sample(
         "signal_flipped",

@@ -11,14 +11,13 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from integration.domain.catalogue import Case, Lookback, Options, Trigger
+from integration.domain.catalogue import Case, Options, Trigger
 from integration.domain.history import Firing, History
 from integration.domain.numerals import Whole
 from integration.domain.payload import EventPayload, day_and_month, described, iso, sample
-from integration.triggers._coverage import GONE, SOURCE, Changed, CoveredToken, Polls, changes, complete, polled
-from integration.triggers._levels import level_lookback
+from integration.triggers._coverage import GONE, CoveredToken, change_fields, changes, complete, lookback, polled, sources
 from integration.triggers._options import TriggerOptions
-from integration.triggers._snapshots import THE_MARKET, some, symbols
+from integration.triggers._snapshots import THE_MARKET, some
 
 
 class DelistingOptions(TriggerOptions):
@@ -47,35 +46,18 @@ class DelistingPayload(EventPayload):
     tokens = fields.Integer(required=True, metadata=described("Tokens", "How many are covered now"))
 
 
-def sources(_options: Options) -> tuple[str, ...]:
-    """The token list."""
-    return (SOURCE,)
-
-
-def lookback(options: Options) -> Lookback:
-    """Whether a token is listed is remembered like a side; whether a list is whole is seen beside those shortly before."""
-    return level_lookback(options, 3)
-
-
 def scan(history: History, options: Options) -> list[Firing]:
     """Polls by which tokens are gone."""
     shown = complete(history)
     found = changes(history, shown, options, -1, options["min_observations"])
-    return [Firing(int(shown.as_of[at]), _fields(changed, shown, at)) for at, changed in found.items()]
-
-
-def _fields(changed: list[Changed], shown: Polls, at: int) -> dict[str, Any]:
-    rows = [
-        {"token_id": change.token_id, "symbol": change.symbol, "last_seen": iso(int(shown.as_of[change.seen]))}
-        for change in changed
-    ]
-    return {
-        "delisted": rows,
-        "delisted_count": len(rows),
-        "delisted_symbols": symbols(rows),
-        "first_token_id": rows[0]["token_id"],
-        "tokens": len(shown.polls[at]),
-    }
+    firings = []
+    for at, changed in found.items():
+        rows = [
+            {"token_id": change.token_id, "symbol": change.symbol, "last_seen": iso(int(shown.as_of[change.seen]))}
+            for change in changed
+        ]
+        firings.append(Firing(int(shown.as_of[at]), change_fields("delisted", rows, len(shown.polls[at]))))
+    return firings
 
 
 def summary(event: Mapping[str, Any]) -> str:

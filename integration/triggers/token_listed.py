@@ -11,13 +11,12 @@ from typing import Any
 
 from marshmallow import fields
 
-from integration.domain.catalogue import Case, Lookback, Options, Trigger
+from integration.domain.catalogue import Case, Options, Trigger
 from integration.domain.history import Firing, History
 from integration.domain.payload import EventPayload, day_and_month, described, sample
-from integration.triggers._coverage import SOURCE, Changed, CoveredToken, changes, complete, polled
-from integration.triggers._levels import level_lookback
+from integration.triggers._coverage import CoveredToken, change_fields, changes, complete, lookback, polled, sources
 from integration.triggers._options import TriggerOptions
-from integration.triggers._snapshots import THE_MARKET, some, symbols
+from integration.triggers._snapshots import THE_MARKET, some
 
 
 class ListingPayload(EventPayload):
@@ -30,32 +29,15 @@ class ListingPayload(EventPayload):
     tokens = fields.Integer(required=True, metadata=described("Tokens", "How many are covered now"))
 
 
-def sources(_options: Options) -> tuple[str, ...]:
-    """The token list."""
-    return (SOURCE,)
-
-
-def lookback(options: Options) -> Lookback:
-    """Whether a token is listed is remembered like a side; whether a list is whole is seen beside those shortly before."""
-    return level_lookback(options, 3)
-
-
 def scan(history: History, options: Options) -> list[Firing]:
     """Polls that show new tokens."""
     shown = complete(history)
     found = changes(history, shown, options, 1)
-    return [Firing(int(shown.as_of[at]), _fields(changed, len(shown.polls[at]))) for at, changed in found.items()]
-
-
-def _fields(changed: list[Changed], count: int) -> dict[str, Any]:
-    rows = [{"token_id": change.token_id, "symbol": change.symbol} for change in changed]
-    return {
-        "listed": rows,
-        "listed_count": len(rows),
-        "listed_symbols": symbols(rows),
-        "first_token_id": rows[0]["token_id"],
-        "tokens": count,
-    }
+    firings = []
+    for at, changed in found.items():
+        rows = [{"token_id": change.token_id, "symbol": change.symbol} for change in changed]
+        firings.append(Firing(int(shown.as_of[at]), change_fields("listed", rows, len(shown.polls[at]))))
+    return firings
 
 
 def summary(event: Mapping[str, Any]) -> str:

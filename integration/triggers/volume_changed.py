@@ -13,18 +13,21 @@ from typing import Any
 import numpy as np
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from integration.domain.catalogue import Case, Lookback, Options, States, Trigger
+from integration.domain.catalogue import Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import Crossing, Sides
 from integration.domain.history import Firing, Floats, History
 from integration.domain.numerals import Number, Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.domain.retry import DAY
 from integration.triggers._levels import (
+    DOWN,
+    UP,
     counting,
     crossed,
     crossed_at_field,
     crossing_fields,
     direction_field,
+    kept,
     level_lookback,
     suppressed_field,
 )
@@ -178,6 +181,17 @@ def holds(history: History, options: Options) -> States:
     return np.where(states == 1, _fits(history, options), states).astype(np.int8)
 
 
+def keeps(options: Options) -> Kept | None:
+    """The volume has not come back from the direction that is asked for; nothing can be said where either is.
+
+    What is usual lies between two other classes, so that only the same limits are confirmed alike.
+    """
+    dry, low, high, spike = _edges(options)
+    metric = f"{METRIC} of {options['times']} and {options['hysteresis']}"
+    sides = {"up": (UP, spike, high), "down": (DOWN, low, dry)}
+    return kept(CLOCK, metric, options, *sides[options["direction"]]) if options["direction"] in sides else None
+
+
 def summary(event: Mapping[str, Any]) -> str:
     """One sentence."""
     verb = "spiked" if event["change"] == "spike" else "dried up"
@@ -231,6 +245,7 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     holds=holds,
+    keeps=keeps,
     summary=summary,
     sample=sample(
         "volume_changed",

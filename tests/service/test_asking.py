@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from integration.domain.catalogue import SubjectRow
+from integration.domain.catalogue import Batch, SubjectRow
 from integration.domain.errors import InvalidInput
 from integration.domain.scope import Scope
 from integration.service import asking
-from integration.service.observe import observe
+from integration.service.observe import observe, store_batch
 from integration.store.database import Database
-from tests.service.script import Script, script
+from tests.service.script import START, Script, script
 
 NAMES = [
     SubjectRow("token:3375", "token", "Bitcoin", "BTC", ("store-of-value",), ("kraken",)),
@@ -232,3 +233,29 @@ def test_a_name_that_is_not_known_is_found_where_it_was_asked_for(here: Script) 
         with pytest.raises(InvalidInput) as refused:
             fit(here, "all_of", {"conditions": conditions})
         assert refused.value.field == f"conditions.{conditions.index(unknown)}.options.category"
+
+
+def hold(here: Script, coins: dict[int, float]) -> None:
+    """Let indices be said to hold so many tokens."""
+    source = here.catalogue.sources["indices"]
+    values = np.full((len(coins), len(source.metrics)), np.nan)
+    values[:, source.column("coins")] = list(coins.values())
+    subjects, times = [f"index:{number}" for number in coins], np.full(len(coins), START, dtype=np.int64)
+    with here.gradewire.database.write() as connection:
+        store_batch(connection, source, Batch(subjects, times, values, [None] * len(coins)), None, now=START)
+
+
+def test_what_an_empty_index_holds_is_not_watched(here: Script) -> None:
+    assert fit(here, "index_ranking", {}, indices="6").ids == (6,)  # nobody has said yet what it holds
+    hold(here, {6: 0, 7: 12})
+    for trigger, options in (
+        ("index_ranking", {}),
+        ("index_rebalanced", {}),
+        ("data_corrected", {"of": {"trigger": "index_ranking"}}),
+    ):
+        with pytest.raises(InvalidInput, match="Top 25 holds nothing: name an index that does") as refused:
+            fit(here, trigger, options, indices="6")
+        assert refused.value.field == "indices"
+        assert fit(here, trigger, options, indices="6,7").ids == (6, 7)
+    assert fit(here, "index_performance", {}, indices="6").ids == (6,)
+    assert fit(here, "index_ranking", {"rank_of": "indices"}, indices="6").ids == (6,)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from integration.domain.catalogue import Metric, Source, Trigger, rules_in
-from integration.domain.history import Firing, Floats, Ints, Log
+from integration.domain.history import Floats, Ints, Log
 from integration.triggers._checklist import CLOCK, ITEMS, MILLION
 from integration.triggers.market_regime_changed import TRILLION
 from integration.triggers.momentum_changed import LEVELS as MOMENTA
@@ -94,21 +94,18 @@ class Search:
         readings, rows = self._story(STORIES[known]) if known and number % 10 == 0 else self._stretches()
         times = 1_500_000_000 + np.arange(len(rows)) * self.clock.cadence
         few = log_of(self.clock, self.trigger, [(at, at, each) for at, each in enumerate(readings)], others=self.others)
-        log = _drawn_out(few, rows, times, wobbles=self.random.random() < 0.3)
+        wobbles = self.random.random() < 0.3
+        log = _drawn_out(few, rows, times, wobbles=wobbles)
         if self.trigger.tell is None:
             return bool(self.trigger.scan(log.history(slice(None)), self.options))
-        return any(self._corrects(few, rows, times, firing.as_of) for firing in self._told_before(log)[-1:])
-
-    def _told_before(self, log: Log) -> list[Firing]:
-        """What the rule that may be corrected says."""
         trigger, options = self.rules[-1]
-        return trigger.scan(log.history(slice(None)), options)
-
-    def _corrects(self, few: Log, rows: Ints, times: Ints, as_of: int) -> bool:
-        """Whether a correction follows where the reading of a time turns out to have been as the first one."""
-        log = _drawn_out(few, np.append(rows, 0), np.append(times, as_of), wobbles=False)
+        told = trigger.scan(log.history(slice(None)), options)
+        if not told:
+            return False
+        # what was told last is corrected: its reading turns out to have been as the first one
+        log = _drawn_out(few, np.append(rows, 0), np.append(times, told[-1].as_of), wobbles=wobbles)
         log.known_at[-1] = times[-1] + 1
-        return self.trigger.tell is not None and bool(self.trigger.tell(log, self.options))
+        return bool(self.trigger.tell(log, self.options))
 
     def _story(self, story: Callable[[Search], Story]) -> tuple[list[dict[str, Any]], Ints]:
         """Readings that are thought out: what they do not say is said anyhow."""
