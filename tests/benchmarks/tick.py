@@ -31,7 +31,7 @@ from integration.domain.delta import level_sides, observed
 from integration.domain.history import Firing, History, epochs
 from integration.domain.ids import canonical, rule_id
 from integration.domain.payload import EventPayload, day_and_month, described, sample
-from integration.domain.retry import DAY
+from integration.domain.retry import DAY, HOUR
 from integration.domain.scope import Scope
 from integration.domain.screen import Watch
 from integration.service.asked import Asked
@@ -247,7 +247,7 @@ class Bench:
                 wanted = [one for one in found if audience.wants(one)]
             with self.timed("write_ms"):
                 numbered = store_events(connection, self.catalogue, identified(wanted), now=new.now)
-                self.owed = audience.tell(connection, numbered, new.now, new.now)
+                self.owed = audience.tell(connection, numbered, new.now, new.now, HOUR)
         self.proposed = len(proposed.rules)
         return _firings(found)
 
