@@ -20,6 +20,8 @@ from typing import Any
 import psycopg
 import redis
 
+from tests.peers.tls import Authority
+
 TEN_SECONDS = 10.0
 
 
@@ -43,8 +45,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def _directory(owner: str | None) -> Iterator[Path]:
-    # Short, because the path of a unix socket may not be longer than about 100 bytes.
+def short_folder(owner: str | None = None) -> Iterator[Path]:
+    """A temporary folder. Its path is short, because that of a unix socket may not be longer than about 100 bytes."""
     path = Path(tempfile.mkdtemp(prefix="gw-"))
     try:
         if owner:
@@ -130,7 +132,7 @@ def postgresql(*, durable: bool = False) -> Iterator[str]:
 def postgresql_server(*, durable: bool = False) -> Iterator[tuple[str, Server]]:
     """The same with the server, to be restarted. SIGQUIT ends it as a crash would: it recovers from its log."""
     user, initdb, server = _unprivileged(), program("initdb"), program("postgres")
-    with _directory(user) as path:
+    with short_folder(user) as path:
         data, port = path / "data", free_port()
         command = [initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         done = subprocess.run(command, capture_output=True, cwd=path, check=False, **_as(user))
@@ -168,7 +170,7 @@ def redis_server(port: int | None = None) -> Iterator[str]:
 def forgetful_redis(port: int | None = None) -> Iterator[tuple[str, Server]]:
     """The same with the server: restarted, it has lost every key."""
     server, port = program("redis-server"), port or free_port()
-    with _directory(None) as path:
+    with short_folder(None) as path:
         command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(path)]
         ready = lambda: _answers_redis(port)  # noqa: E731
         with _running(Server(command, path / "log", ready, signal.SIGTERM)) as running:
@@ -192,7 +194,7 @@ def rabbitmq() -> Iterator[str]:
     debian = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on PATH wants to become another user
     server, names = str(debian) if debian.exists() else program("rabbitmq-server"), program("epmd")
     port, names_port = free_port(), free_port()
-    with _directory(None) as path:
+    with short_folder(None) as path:
         (path / "plugins").write_text("[].")
         files = {"MNESIA_BASE": "data", "LOG_BASE": "log", "ENABLED_PLUGINS_FILE": "plugins", "CONFIG_FILE": "none"}
         node = {"NODENAME": f"gw{port}@localhost", "NODE_IP_ADDRESS": "127.0.0.1", "NODE_PORT": port, "DIST_PORT": free_port()}
@@ -245,11 +247,12 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """A server that answers everything alike; `count` is how many requests it has had."""
+    """A server that answers everything alike; `count` is how many requests it has had. `ca_file` is what to trust for TLS."""
 
     port: int
     status_port: int
     scheme: str = "http"
+    ca_file: Path | None = None
 
     @property
     def url(self) -> str:
@@ -273,13 +276,16 @@ def _address(host: int) -> str:
 
 
 @contextmanager
-def nginx_sink(*, status: int = 204, delay_ms: int = 0, hosts: int = 1, tls: Path | None = None) -> Iterator[Sink]:
+def nginx_sink(*, status: int = 204, delay_ms: int = 0, hosts: int = 1, tls: Path | bool = False) -> Iterator[Sink]:
     """nginx answering `status` on kept connections: at once or after a delay, at many addresses, over TLS.
 
-    `tls` is a file with a key and its certificate. The delay is the one that nginx makes before it refuses a password.
+    `tls` is a file with a key and its certificate, or true for one that is made. The delay is the one that nginx makes before
+    it refuses a password.
     """
     server, port, status_port = program("nginx"), free_port(), free_port()
-    with _directory(None) as path:
+    with short_folder(None) as path:
+        authority = Authority(path) if tls is True else None
+        pair = authority.pair("127.0.0.1") if authority else tls
         late = f"auth_basic late; auth_basic_user_file {path}/nobody; auth_delay {delay_ms}ms; error_page 401 ={status} @late;"
         (path / "nobody").touch()
         config = _NGINX.format(
@@ -288,13 +294,13 @@ def nginx_sink(*, status: int = 204, delay_ms: int = 0, hosts: int = 1, tls: Pat
             status=status,
             user="user root;" if os.geteuid() == 0 else "",
             listen=" ".join(f"listen {_address(n)}:{port} {'ssl' if tls else ''} backlog=4096;" for n in range(hosts)),
-            tls=f"ssl_certificate {tls}; ssl_certificate_key {tls};" if tls else "",
+            tls=f"ssl_certificate {pair}; ssl_certificate_key {pair};" if tls else "",
             answer=late if delay_ms else f"return {status};",
         )
         (path / "nginx.conf").write_text(config)
         command = [server, "-p", str(path), "-e", str(path / "error.log"), "-c", str(path / "nginx.conf")]
         with _running(Server(command, path / "log", lambda: listens(port), signal.SIGTERM)):
-            yield Sink(port, status_port, "https" if tls else "http")
+            yield Sink(port, status_port, "https" if tls else "http", authority.file if authority else None)
 
 
 def listens(port: int) -> bool:

@@ -48,6 +48,8 @@ def _limits(field: fields.Field[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if field.load_default is not missing and not callable(field.load_default):
         found["default"] = field.load_default
+    elif "default" in field.metadata:  # what is made anew each time, as people write it
+        found["default"] = field.metadata["default"]
     for check in field.validators:
         if isinstance(check, validate.OneOf):
             found["choices"] = list(check.choices)

@@ -86,6 +86,8 @@ def _trigger(trigger: Trigger, sources: Mapping[str, Source]) -> list[str]:
 
 def _default(described: Mapping[str, Any]) -> str:
     default = described.get("default")
+    if isinstance(default, list | dict):
+        return f"`{json.dumps(default)}`"
     return "" if default is None else str(default)
 
 

@@ -13,6 +13,9 @@ from integration.domain.retry import DAY
 from integration.service.ways import Target
 from integration.store.queries import health
 
+#: What goes wrong on our own way out says nothing of a destination.
+OURS = "proxy"
+
 Change = Callable[[Connection], None]
 
 
@@ -23,7 +26,7 @@ def note(target: Target, reply: Reply, verdict: Verdict, attempts: int, now: int
         if target.opened or target.failing_since is not None:
             target.opened, target.open_until, target.failing_since, target.warned = 0, 0, None, False
             yield partial(health.recovered, destination_id=target.id, now=now)
-    elif isinstance(verdict, Retry):
+    elif isinstance(verdict, Retry) and reply.error != OURS:
         yield from _failed(target, reply, verdict.reason, attempts, now)
 
 

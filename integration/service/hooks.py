@@ -8,11 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from integration.domain.catalogue import Channel
 from integration.domain.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from integration.domain.payload import iso
 from integration.domain.signing import still_signing
 from integration.service.asking import ask, scope_of
 from integration.service.destinations import Shown, channel_of, check_config, store_destination
+from integration.service.evaluate import ActiveRule
 from integration.service.pricing import check_available, cost
 from integration.service.subscribe import agree_on_corrections, end, wish
 from integration.service.wiring import Gradewire
@@ -38,13 +40,7 @@ def create_hook(
     is revoked, the hook ends.
     """
     channel = channel_of(gradewire, "webhook")
-    try:
-        rule = ask(gradewire, trigger, options)
-        check_available(gradewire, rule)
-        config = check_config(gradewire, channel, {"url": target_url, **({"secret": secret} if secret else {})})
-    except InvalidInput as error:
-        name = {"url": "target_url", "trigger": "event"}.get(error.field or "", error.field)
-        raise InvalidInput(error.message.replace("url:", "target_url:"), field=name) from error
+    rule, config = _checked(gradewire, channel, target_url, trigger, options, secret)
     with gradewire.database.read() as connection:
         wanted = scope_of(gradewire, connection, rule, scope)
         price = cost(gradewire, connection, rule, wanted)
@@ -52,11 +48,8 @@ def create_hook(
         accounts.lock(connection, account_id)
         if key_id is not None and not accounts.is_live(connection, key_id):
             raise Unauthenticated
-        mine = subscriptions.subscriptions(connection, account_id, origin="hook", trigger=trigger)
-        there = {row.destination_id: keys for row in mine if (keys := gradewire.open_config(row.config))["url"] == config["url"]}
-        if there and secret:
-            _check_known(gradewire, secret, *next(iter(there.items())))
-        place = next(iter(there), None) or store_destination(gradewire, connection, account_id, channel, config, "Hook")
+        there = _place(gradewire, connection, account_id, trigger, config["url"], secret)
+        place = there or store_destination(gradewire, connection, account_id, channel, config, "Hook")
         identity, fresh = wish(gradewire, connection, account_id, rule, wanted, place, "hook", key_id=key_id)
         if corrections is not None:
             agree_on_corrections(gradewire, connection, account_id, identity, rule, wanted, wished=corrections)
@@ -65,10 +58,33 @@ def create_hook(
     return shown, fresh
 
 
-def _check_known(gradewire: Gradewire, secret: str, identity: str, keys: Mapping[str, Any]) -> None:
-    known = [keys["secret"], *(key["secret"] for key in still_signing(keys, gradewire.now()))]
-    if secret not in known:
-        raise Conflict(f"This address is subscribed with another secret: rotate that of {identity}.", field="secret")
+def _checked(
+    gradewire: Gradewire, channel: Channel, target_url: str, trigger: str, options: Mapping[str, Any], secret: str | None
+) -> tuple[ActiveRule, dict[str, Any]]:
+    """The rule and the destination's settings; InvalidInput names fields as a hook does."""
+    try:
+        rule = ask(gradewire, trigger, options)
+        check_available(gradewire, rule)
+        return rule, check_config(gradewire, channel, {"url": target_url, **({"secret": secret} if secret else {})})
+    except InvalidInput as error:
+        name = {"url": "target_url", "trigger": "event"}.get(error.field or "", error.field)
+        raise InvalidInput(error.message.replace("url:", "target_url:"), field=name) from error
+
+
+def _place(
+    gradewire: Gradewire, connection: Connection, account_id: str, trigger: str, url: str, secret: str | None
+) -> str | None:
+    """The destination of the hooks of a trigger at an address. Raises Conflict where another secret signs there."""
+    for row in subscriptions.subscriptions(connection, account_id, origin="hook", trigger=trigger):
+        keys = gradewire.open_config(row.config)
+        if keys["url"] != url:
+            continue
+        known = [keys["secret"], *(key["secret"] for key in still_signing(keys, gradewire.now()))]
+        if secret and secret not in known:
+            text = f"This address is subscribed with another secret: rotate that of {row.destination_id}."
+            raise Conflict(text, field="secret")
+        return str(row.destination_id)
+    return None
 
 
 def show_hook(gradewire: Gradewire, row: Any) -> Shown:

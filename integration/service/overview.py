@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,8 +14,9 @@ from integration.domain.payload import EventPayload, iso
 from integration.service.attempts import show_attempts
 from integration.service.destinations import destination_row
 from integration.service.noticing import KEPT, latest
+from integration.service.unusual import unusual
 from integration.service.wiring import Gradewire
-from integration.store.queries import deliveries, events, inbox, overview, subscriptions
+from integration.store.queries import deliveries, events, inbox, overview, rules, subscriptions
 from integration.store.queries import owner_notices as told
 
 Shown = dict[str, Any]
@@ -41,6 +43,7 @@ def event_page(gradewire: Gradewire, identity: str, account_id: str | None) -> S
         if row is None or (account_id is not None and row.account_id not in (None, account_id)):
             raise NotFound(f"There is no event {identity[:40]!r}.")
         owed = overview.deliveries_of(connection, account_id, row.seq)
+        apart = _apart(gradewire, connection, [row])
     trigger = gradewire.catalogue.triggers.get(row.trigger)
     payload = json.loads(row.payload)
     fields = describe_output(trigger.payload) if trigger else []
@@ -52,16 +55,25 @@ def event_page(gradewire: Gradewire, identity: str, account_id: str | None) -> S
         ],
         "about": [(field, payload[field["key"]]) for field in fields if field["key"] in about],
         "created_at": row.created_at,
+        "rule": apart[row.rule_id],
         "text": json.dumps(payload, indent=2, ensure_ascii=False),
         "deliveries": [_delivery(delivery) for delivery in owed],
     }
 
 
 def latest_events(gradewire: Gradewire, limit: int = 20) -> list[Shown]:
-    """The newest events of all rules, newest first: payloads with the time they were found."""
+    """The newest events of all rules, newest first: payloads with the time they were found, and what sets their rules apart."""
     with gradewire.database.read() as connection:
         rows = events.newest(connection, limit=limit)
-    return [{**json.loads(row.payload), "created_at": row.created_at} for row in rows]
+        apart = _apart(gradewire, connection, rows)
+    return [{**json.loads(row.payload), "created_at": row.created_at, "rule": apart[row.rule_id]} for row in rows]
+
+
+def _apart(gradewire: Gradewire, connection: Connection, rows: Sequence[Any]) -> dict[str, list[str]]:
+    """By rule what sets it apart from its trigger as it is by default: several rules may find the same."""
+    found = rules.load(connection, sorted({row.rule_id for row in rows}))
+    known = gradewire.catalogue.triggers
+    return {identity: unusual(known, rule.trigger, json.loads(rule.options)) for identity, rule in found.items()}
 
 
 def latest_deliveries(gradewire: Gradewire, account_id: str | None, limit: int = 20) -> Shown:

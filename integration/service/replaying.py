@@ -147,6 +147,15 @@ def list_replays(gradewire: Gradewire, account_id: str | None, *, limit: int, de
     return [show(row) for row in rows]
 
 
+def undone_of(gradewire: Gradewire, destination_id: str) -> tuple[int, int]:
+    """How many of a destination's deliveries failed in the time that a replay may go back, and how many are held since then."""
+    now = gradewire.now()
+    with gradewire.database.read() as connection:
+        spans = (Span(kind, destination_id, None, now - LONGEST, now + 1) for kind in ("failed", "held"))
+        failed, held = (replays.count_undone(connection, span) for span in spans)
+    return failed, held
+
+
 def get_replay(gradewire: Gradewire, account_id: str | None, identity: str) -> Shown:
     """One replay, and how far it is."""
     with gradewire.database.read() as connection:

@@ -70,6 +70,7 @@ class CompoundOptions(TriggerOptions):
             "Conditions",
             'Two to five triggers with their options, as a list or as JSON text: [{"trigger": "grade_threshold", '
             '"options": {"level": 80}}, …]',
+            default=[{"trigger": key} for key in USUAL],
             examples=[
                 [{"trigger": "grade_threshold", "options": {"grade": g}} for g in ("trader", "investor")],
                 [

@@ -40,6 +40,7 @@ class CorrectionOptions(Schema):
         metadata=described(
             "Of",
             "The rule whose events you were told: a trigger with its options, as an object or as JSON text",
+            default={"trigger": USUAL},
             examples=[EXAMPLE, {"trigger": "grade_changed", "options": {"points": 5}}, {"trigger": USUAL, "options": {}}],
         ),
     )

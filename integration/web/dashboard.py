@@ -18,6 +18,8 @@ from integration.web.auth import Viewer, from_own_page, log_in, require_viewer, 
 from integration.web.destination_pages import destination_pages
 from integration.web.docs import chapters
 from integration.web.filters import FILTERS
+from integration.web.repeat_pages import repeat_pages
+from integration.web.subscribe_pages import subscribe_pages
 
 #: A mail's HTML is a stranger's: it is shown in a frame that may run, send and open nothing.
 MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
@@ -77,6 +79,8 @@ def page_routes(gradewire: Gradewire, *, open_page: bool) -> APIBlueprint:
         return render_template("event.html", **overview.event_page(gradewire, event_id, g.viewer.account_id))
 
     destination_pages(gradewire, page)
+    repeat_pages(gradewire, page)
+    subscribe_pages(gradewire, page)
     _inbox_pages(page, gradewire)
     _doors(page, gradewire)
     return page

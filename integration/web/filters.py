@@ -7,21 +7,27 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-
-def clock(milliseconds: int) -> str:
-    """The time of day, UTC."""
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%H:%M:%S}"
+When = int | str
 
 
-def stamp(milliseconds: int) -> str:
+def clock(when: When) -> str:
+    """The time of day, UTC, from milliseconds or from ISO 8601."""
+    return f"{_moment(when):%H:%M:%S}"
+
+
+def stamp(when: When) -> str:
     """Date and time, UTC."""
-    return f"{day(milliseconds)}, {clock(milliseconds)} UTC"
+    return f"{day(when)}, {clock(when)} UTC"
 
 
-def day(when: int | str) -> str:
-    """A date, from milliseconds or from ISO 8601."""
-    moment = datetime.fromisoformat(when) if isinstance(when, str) else datetime.fromtimestamp(when / 1000, UTC)
+def day(when: When) -> str:
+    """A date."""
+    moment = _moment(when)
     return f"{moment.day} {moment:%b %Y}"
+
+
+def _moment(when: When) -> datetime:
+    return datetime.fromisoformat(when) if isinstance(when, str) else datetime.fromtimestamp(when / 1000, UTC)
 
 
 def summary_of(body: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union
 from sqlalchemy.exc import OperationalError
 
 from integration.store.database import Database
@@ -25,8 +25,9 @@ from tests.chaos.scene import Pair, Scene
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
-#: Nothing has moved for so long: then only leases are being waited for, and the clock may go on to their end.
-STILL_S = 0.8
+#: Nothing has moved for so long: then only leases are being waited for, and the clock may go on to their end. Those that were
+#: held when the fault struck belong to nobody any more; others may be a worker's that the machine has no time for.
+STILL_S, LONG_STILL_S = 0.8, 5.0
 CELERY = ("-m", "celery", "--app", "tests.chaos.app")
 QUIET = ("--loglevel", "WARNING")
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -35,6 +36,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "web": ("-m", "gunicorn", "--worker-class", "gthread", "--threads", "4", "integration.web.production:app()"),
     "up": ("-m", "tests.chaos.up"),
 }  # fmt: skip
+
+_LEASES = union(
+    select(delivery.c.lease).where(delivery.c.state == 0, delivery.c.lease.is_not(None)),
+    select(poll.c.lease).where(poll.c.status == "running"),
+)
 
 
 class Stage:
@@ -47,6 +53,7 @@ class Stage:
         self.port = free_port()
         self.orphans: set[Pair] = set()
         self.visitor: Any = None
+        self._old_leases: set[str] = set()
         self.waited_ms: Counter[str] = Counter()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._broker = Celery(broker=scene.redis_url)
@@ -118,6 +125,7 @@ class Stage:
         with contextlib.suppress(OperationalError), self.database.read() as connection:
             rows = connection.execute(query.where(delivery.c.state == 0, delivery.c.lease.is_not(None)))
             self.orphans |= {(row[0], row[1]) for row in rows}
+            self._old_leases |= set(connection.scalars(_LEASES))
 
     # -- to the end --------------------------------------------------------------------------------------------------
 
@@ -126,28 +134,34 @@ class Stage:
         until = time.monotonic() + self.patience_s
         while not self._done():
             if time.monotonic() > until:
-                raise TimeoutError(f"not settled in {self.patience_s} s: {self._numbers()}\n{self.logs()}")
-            if self._still(STILL_S, self._done) and not self._done():
+                raise TimeoutError(f"not settled in {self.patience_s} s: {self._state()}\n{self.logs()}")
+            if self._stands() and not self._done():
                 wait, what = self._next()
                 if wait > 0:
                     self.note_leased()
                     self.waited_ms[what] += wait
                     self.clock.jump(wait)
 
+    def _stands(self) -> bool:
+        """Whether all who wait wait for time to pass."""
+        if not self._still(STILL_S, self._done):
+            return False
+        return self._state()[-1] <= self._old_leases or self._still(LONG_STILL_S, self._done)
+
     def _done(self) -> bool:
-        came, pending, made = self._numbers()
+        came, pending, made, _ = self._state()
         return min(came, made) >= len(self.scene.expected) and pending == 0
 
-    def _numbers(self) -> tuple[int, int, int]:
-        """(requests that came, deliveries pending, deliveries made)."""
-        c = delivery.c
+    def _state(self) -> tuple[int, int, int, frozenset[str]]:
+        """(requests that came, deliveries pending, deliveries made, leases held); -1 where the database does not answer."""
+        came, c = len(self.scene.recorder.came), delivery.c
         try:
             with self.database.read() as connection:
                 pending = connection.scalar(select(func.count()).where(c.state == 0))
                 made = connection.scalar(select(func.count()).where(c.state == 1))
+                return came, int(pending or 0), int(made or 0), frozenset(connection.scalars(_LEASES))
         except OperationalError:
-            return len(self.scene.recorder.came), -1, -1
-        return len(self.scene.recorder.came), int(pending or 0), int(made or 0)
+            return came, -1, -1, frozenset()
 
     def _next(self) -> tuple[int, str]:
         """How long (ms) until something comes due, and what it is: a delivery or a poll. 0 where something is due now."""
@@ -162,12 +176,12 @@ class Stage:
 
     def _still(self, seconds: float, over: Callable[[], bool | None]) -> bool:
         """Whether nothing has moved for so long; False as soon as it is over."""
-        before, since, end = self._numbers(), time.monotonic(), time.monotonic() + self.patience_s
+        before, since, end = self._state(), time.monotonic(), time.monotonic() + self.patience_s
         while time.monotonic() - since < seconds and time.monotonic() < end:
-            time.sleep(0.05)
+            time.sleep(0.1)
             if over():
                 return False
-            if (now := self._numbers()) != before:
+            if (now := self._state()) != before:
                 before, since = now, time.monotonic()
         return True
 
@@ -176,7 +190,7 @@ class Stage:
         end = time.monotonic() + self.patience_s
         while not done():
             if time.monotonic() > end:
-                raise TimeoutError(f"{otherwise}: {self._numbers()}\n{self.logs()}")
+                raise TimeoutError(f"{otherwise}: {self._state()}\n{self.logs()}")
             time.sleep(0.02)
 
     def logs(self) -> str:

@@ -1,4 +1,7 @@
-"""Addresses of a private network in the settings: no channel reaches them, in a drain or in a test, and nothing is shown."""
+"""Addresses of a private network in the settings: no channel reaches them, in a drain or in a test, and nothing is shown.
+
+And the operator's say: which ports, and through which proxy.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,15 @@ from integration.config import load
 from integration.domain.errors import InvalidInput
 from integration.domain.message import HttpRequest
 from integration.service import accounts, destinations
+from integration.service.ways import build_ways
 from integration.service.wiring import Gradewire, build
 from integration.store.database import Database
 from integration.store.queries import deliveries
 from integration.store.tables import destination
 from integration.wire.http import Transport
 from tests.channels.samples import ENTERED, KEY_FILE, event, loaded, message
-from tests.peers.google import key_pair
+from tests.peers.google import GooglePeer, key_pair
+from tests.peers.proxy import running_proxy
 from tests.receiver import Answer, Receiver
 from tests.service.given import Given
 
@@ -111,3 +116,27 @@ def test_ports_that_the_operator_allows_can_be_entered(sqlite_database: Database
             with pytest.raises(InvalidInput) as refused:
                 destinations.create_destination(gradewire, account, "webhook", {"url": url})
             assert refused.value.field == "url"
+
+
+def test_deliveries_and_tokens_leave_through_the_operators_proxy(
+    sqlite_database: Database, tmp_path: Path, receiver: Receiver
+) -> None:
+    with GooglePeer() as google, running_proxy({"outside.invalid": "127.0.0.1"}) as proxy:
+        google_port = int(google.url.rpartition(":")[2])
+        environment = {
+            "DATABASE_URL": sqlite_database.url.render_as_string(hide_password=False),
+            "GRADEWIRE_DATA": str(tmp_path),
+            "GRADEWIRE_ALLOW_PORTS": f"80,{receiver.port},{google_port}",
+            "GRADEWIRE_EGRESS_PROXY": proxy.url(),
+        }
+        with closing(build(load(environment))) as gradewire:
+            account = owner(gradewire)
+            url = receiver.url("/x", "outside.invalid")
+            identity = destinations.create_destination(gradewire, account, "webhook", {"url": url})["id"]
+            assert destinations.test_destination(gradewire, account, identity)["outcome"] == "delivered"
+            key = {**google.service_account(), "token_uri": f"http://outside.invalid:{google_port}/token"}
+            ways = build_ways(gradewire)
+            assert ways.token_for
+            assert ways.token_for({"service_account": key}) in google.tokens
+            ways.transport.close()
+    assert proxy.asked == [f"CONNECT outside.invalid:{port}" for port in (receiver.port, google_port)]

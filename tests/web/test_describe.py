@@ -10,6 +10,7 @@ from marshmallow import Schema, fields, validate
 from integration import channels, triggers
 from integration.derive.describe import describe_input, describe_output, possible_sources
 from integration.derive.openapi import WINDOW, feed_query
+from integration.domain.ids import canonical
 from integration.domain.payload import described
 
 
@@ -53,3 +54,9 @@ def test_an_option_may_not_take_the_name_of_a_feeds_own_parameter():
     assert WINDOW.keys() < feed_query(trigger)().fields.keys()
     with pytest.raises(TypeError, match="limit"):
         feed_query(dataclasses.replace(trigger, options=Clash))
+
+
+@pytest.mark.parametrize("trigger", triggers.load().values(), ids=lambda trigger: trigger.key)
+def test_every_option_has_a_default_to_show_and_it_is_what_is_loaded(trigger):
+    shown = {field["key"]: field["default"] for field in describe_input(trigger.options)}
+    assert canonical(trigger.options().load(shown)) == canonical(trigger.options().load({}))

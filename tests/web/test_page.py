@@ -242,3 +242,16 @@ def test_what_goes_wrong_is_told_to_people_as_a_page(here: FlaskClient, monkeypa
     assert (answer.status_code, answer.mimetype) == (500, "text/html")
     assert "secret detail" not in answer.get_data(as_text=True)
     assert here.get("/nothing").mimetype == "text/html"
+
+
+def test_an_event_that_several_rules_found_says_of_each_what_sets_it_apart(gradewire: Gradewire, market: Market):
+    ada = asker(create_app(gradewire), gradewire, "ada@example.com")
+    for options in ({}, {"points": 15, "class_change_only": False}):
+        ada.post("hooks", {"target_url": HOOK, "event": "grade_changed", "options": options, "scope": {"tokens": ["3375"]}})
+    market.read("trader_grades", "tm_trader_grade", 0, {3375: 80.0})
+    here = create_app(gradewire, open_page=True).test_client()
+    part = here.get("/fragments/events").get_data(as_text=True)
+    assert part.count("Bitcoin&#39;s trader grade") == 2
+    assert part.count("Points 15") == 1
+    pages = [here.get(path).get_data(as_text=True) for path in re.findall(r'href="(/events/[^"]+)"', part)]
+    assert sorted("Points 15" in page for page in pages) == [False, True]

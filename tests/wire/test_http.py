@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import resource
-import socket
-import ssl
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -18,16 +16,13 @@ from typing import Any
 
 import pycurl
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from integration.domain.message import HttpRequest
 from integration.wire.http import MOST, Transport
 from integration.wire.transfer import seconds_asked
 from integration.wire.window import LOOKS, WINDOW
+from tests.peers.faults import OK, Line, faulty
 from tests.receiver import Answer, Receiver
-from tests.receiver import receiver as run_receiver
 from tests.servers import free_port
 
 
@@ -199,6 +194,33 @@ def test_as_many_sockets_are_used_as_open_files_are_allowed() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_where_few_open_files_are_allowed_few_sockets_are_used() -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (356, 356));"
+        "from integration.wire.http import Transport; print(Transport().most)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "50"
+
+
+def test_a_kept_connection_that_ends_is_noticed_once_and_not_used_again(private: Transport[Any]) -> None:
+    with faulty("", fault=_answers_once) as peer:
+        for number in (1, 2):
+            assert private.send(post(peer.url)).status == 200
+            assert peer.connections == number
+            waits = []
+            for _ in range(4):
+                began = time.monotonic()
+                assert private.finished(0.1) == []
+                waits.append(time.monotonic() - began)
+            assert sum(wait > 0.09 for wait in waits) >= 3, "the loop does not spin"
+
+
+def _answers_once(line: Line) -> None:
+    line.asked()
+    line.say(OK)
+
+
 def until_over(transport: Transport[Any], count: int) -> None:
     until, over = time.monotonic() + 5, 0
     while over < count and time.monotonic() < until:
@@ -235,23 +257,10 @@ def test_what_cannot_be_put_into_a_request_is_a_reply_and_no_accident(private: T
 # -- answers ---------------------------------------------------------------------------------------------------------
 
 
-def test_of_a_body_without_end_the_start_is_kept_and_the_status_counts(private: Transport[Any], receiver: Receiver) -> None:
-    receiver.on("/", Answer(fault="endless"))
-    reply = private.send(post(receiver.url()))
-    assert (reply.status, reply.error, len(reply.head)) == (200, None, 4096)
-    assert reply.duration_ms < 1_000
-
-
 def test_as_much_of_an_answer_is_kept_as_the_request_wants(private: Transport[Any], receiver: Receiver) -> None:
     receiver.on("/", Answer(body=b"y" * 100_000))
     assert len(private.send(post(receiver.url(), keep=200_000)).head) == 100_000
     assert len(private.send(post(receiver.url())).head) == 4096
-
-
-def test_a_body_that_ends_too_early_leaves_the_status(private: Transport[Any], receiver: Receiver) -> None:
-    receiver.on("/", Answer(201, body=b"half", headers=(("Content-Length", "100"), ("Connection", "close"))))
-    reply = private.send(post(receiver.url()))
-    assert (reply.status, reply.error, reply.head) == (201, None, b"half")
 
 
 @pytest.mark.parametrize("fault", ["reset", "close"])
@@ -273,30 +282,6 @@ def test_no_answer_in_time_may_have_been_acted_on(receiver: Receiver) -> None:
     assert 200 <= reply.duration_ms < 1_500
 
 
-def test_time_is_for_the_whole_answer_not_for_each_byte() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=_trickle, args=(listening,))
-        thread.start()
-        with closing(Transport[Any](allow_private=True, total_ms=300)) as transport:
-            reply = transport.send(post(f"http://127.0.0.1:{listening.getsockname()[1]}/"))
-        thread.join()
-    assert (reply.status, reply.error, reply.ambiguous) == (0, "timeout", True)
-    assert reply.duration_ms < 1_500
-
-
-def _trickle(listening: socket.socket) -> None:
-    connection, _ = listening.accept()
-    with connection:
-        connection.recv(65536)
-        try:
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-            for _ in range(200):
-                connection.sendall(b".")
-                time.sleep(0.02)
-        except OSError:
-            pass
-
-
 def test_where_nobody_listens_nothing_was_sent(private: Transport[Any]) -> None:
     reply = private.send(post(f"http://127.0.0.1:{free_port()}/"))
     assert (reply.status, reply.error, reply.ambiguous) == (0, "connect", False)
@@ -307,51 +292,7 @@ def test_a_name_that_does_not_exist_was_never_reached(private: Transport[Any]) -
     assert (reply.status, reply.error, reply.ambiguous) == (0, "resolve", False)
 
 
-def test_an_answer_that_is_not_http_may_have_been_acted_on() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=_say, args=(listening, b"SSH-2.0-OpenSSH_9.2\r\n"))
-        thread.start()
-        with closing(Transport[Any](allow_private=True, total_ms=2_000)) as transport:
-            reply = transport.send(post(f"http://127.0.0.1:{listening.getsockname()[1]}/"))
-        thread.join()
-    assert (reply.status, reply.error, reply.ambiguous) == (0, "protocol", True)
-
-
-def _say(listening: socket.socket, text: bytes) -> None:
-    connection, _ = listening.accept()
-    with connection:
-        connection.recv(65536)
-        connection.sendall(text)
-
-
 # -- TLS -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that only its own file vouches for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-    signed = builder.add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
-    file = tmp_path_factory.mktemp("tls") / "both.pem"
-    private_bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file.write_bytes(private_bytes + signed.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
-def test_a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent(private: Transport[Any], certificate: Path) -> None:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    with run_receiver(tls=context) as receiver:
-        reply = private.send(post(receiver.url()))
-        assert (reply.status, reply.error, reply.ambiguous) == (0, "certificate", False)
-        assert "certificate" in reply.detail.lower()
-        assert receiver.requests == []
-        with closing(Transport[Any](allow_private=True, ca_file=str(certificate))) as trusting:
-            assert trusting.send(post(receiver.url())).status == 200
 
 
 def test_tls_to_a_receiver_without_it_fails_before_anything_is_sent(private: Transport[Any], receiver: Receiver) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select, update
 
 from integration.store.queries.deliveries import DEAD, EXPIRED, HELD, IS_PENDING, PENDING
 from integration.store.queries.subscriptions import companion_of
-from integration.store.tables import delivery, destination, event, replay, subscription
+from integration.store.tables import delivery, event, replay, subscription
 
 WAITING, RUNNING, DONE, CANCELLED, FAILED = "waiting", "running", "done", "cancelled", "failed"
 _OPEN = replay.c.status.in_((WAITING, RUNNING))
@@ -143,21 +143,6 @@ def is_untried(connection: Connection, job: Any) -> bool:
     last = c.event_seq if job.kind == MISSING else c.id
     query = select(c.id).where(last == job.position, c.destination_id == job.destination_id, IS_PENDING, c.attempts == 0)
     return connection.scalar(query.limit(1)) is not None
-
-
-def undone(connection: Connection, account_id: str | None, since: int) -> dict[str, tuple[int, int]]:
-    """(failed, held) since a time (ms), by destination, where there are any: an account's, or all for the operator (None)."""
-    c = delivery.c
-    held = func.sum(case((c.state == HELD, 1), else_=0))
-    query = (
-        select(c.destination_id, func.count() - held, held)
-        .join(subscription, subscription.c.id == c.subscription_id)
-        .where(_IS_UNDONE, subscription.c.status != "ended", func.coalesce(c.done_at, c.created_at) >= since)
-        .group_by(c.destination_id)
-    )
-    if account_id is not None:
-        query = query.where(c.destination_id.in_(select(destination.c.id).where(destination.c.account_id == account_id)))
-    return {row[0]: (int(row[1]), int(row[2])) for row in connection.execute(query)}
 
 
 # -- what is missing -------------------------------------------------------------------------------------------------

@@ -6,3 +6,8 @@ document.addEventListener("click", async (click) => {
   button.textContent = "copied";
   setTimeout(() => { button.textContent = "copy"; }, 1200);
 });
+
+// A choice that changes the rest of its form is sent at once.
+document.addEventListener("change", (change) => {
+  if (change.target.matches("[data-submit]")) change.target.form.requestSubmit();
+});
