@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
+from integration import logs
 from integration.config import load
 from integration.service.wiring import build
 from integration.store import migrate
@@ -95,6 +96,7 @@ def test_processes_that_start_together_migrate_once(empty: Database) -> None:
 def test_a_version_starts_on_the_schema_of_a_newer_one_and_leaves_it(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    logs.configure(load({}), default="warning")
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     settings = load({}).replace(data=tmp_path, secret_key=KEY, database_url=database.url.render_as_string(hide_password=False))
