@@ -66,10 +66,11 @@ def test_the_lock_file_holds_every_dependency() -> None:
 
 
 def test_no_file_of_ours_is_huge() -> None:
+    """But for migrations, and the tables, which are data."""
     long = {
         str(path.relative_to(ROOT)): lines
         for folder in ("integration", "tasks")
         for path in (ROOT / folder).rglob("*.py")
-        if "migrations" not in path.parts and (lines := path.read_text(encoding="utf-8").count("\n")) > 400
+        if not {"migrations", "tables.py"} & set(path.parts) and (lines := path.read_text(encoding="utf-8").count("\n")) > 400
     }
     assert not long

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from integration.store.database import Database
+from integration.store.queries._dialect import lock_schema
 
+log = structlog.get_logger()
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -23,9 +27,22 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(database: Database, to: str = "head") -> None:
-    """Run every migration that is missing, all in one transaction."""
+    """Run every migration that is missing, all in one transaction, whoever else may want to at the same time.
+
+    A database that a newer version has migrated already is left as it is: migrations only add to what this version knows, so
+    the two run beside each other while one takes the other's place.
+    """
     with database.write() as connection:
-        command.upgrade(config(connection), to)
+        lock_schema(connection)
+        at = MigrationContext.configure(connection).get_current_revision()
+        if at is None or at in _known():
+            command.upgrade(config(connection), to)
+        else:
+            log.warning("schema_is_newer", revision=at)
+
+
+def _known() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
 
 
 def downgrade(database: Database, to: str = "base") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
+from integration import logs
+from integration.config import load
+from integration.service.wiring import build
 from integration.store import migrate
 from integration.store.database import Database
 from integration.store.tables import metadata
 from tests.conftest import postgresql_copy
+from tests.market import KEY, at_once
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -77,3 +82,24 @@ def test_shadows_and_groups_are_what_they_were_before_there_were_columns_for_the
 def put(connection: Connection, table: str, **values: Any) -> None:
     names = ", ".join(values)
     connection.execute(text(f"INSERT INTO {table} ({names}) VALUES (:{', :'.join(values)})"), values)
+
+
+def test_processes_that_start_together_migrate_once(empty: Database) -> None:
+    url = empty.url.render_as_string(hide_password=False)
+    several = [Database(url) for _ in range(4)]
+    at_once(*(partial(migrate.upgrade, each) for each in several))
+    for each in several:
+        assert migrate.revision(each) is not None
+        each.close()
+
+
+def test_a_version_starts_on_the_schema_of_a_newer_one_and_leaves_it(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(load({}), default="warning")
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    settings = load({}).replace(data=tmp_path, secret_key=KEY, database_url=database.url.render_as_string(hide_password=False))
+    build(settings).close()
+    assert migrate.revision(database) == "9999"
+    assert "schema_is_newer" in capsys.readouterr().err

@@ -9,6 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 #: The advisory lock under which event numbers are given on PostgreSQL; SQLite has one writer anyway.
 SEQUENCE_LOCK = 0x67726164
+#: Likewise the one under which tables are changed.
+SCHEMA_LOCK = SEQUENCE_LOCK + 1
 
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -18,8 +20,17 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.I
 
 def lock_sequence(connection: Connection) -> None:
     """Wait until no other transaction can give event numbers; held to the commit."""
+    _lock(connection, SEQUENCE_LOCK)
+
+
+def lock_schema(connection: Connection) -> None:
+    """Wait until no other transaction can change tables; held to the commit."""
+    _lock(connection, SCHEMA_LOCK)
+
+
+def _lock(connection: Connection, key: int) -> None:
     if connection.dialect.name != "sqlite":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SEQUENCE_LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def array(values: Iterable[int | str | bytes | None]) -> str:
