@@ -23,8 +23,9 @@ from integration.service.wiring import Gradewire
 from integration.store.queries import events, past, readings
 from integration.tokenmetrics.asks import LONGEST_SPAN
 
-#: Subjects whose derived past is computed in one transaction: few enough that no delivery waits long for it.
-AT_ONCE = 25
+#: Subjects whose derived past is computed in one transaction, and times of what is derived from all subjects at once: few
+#: enough that no delivery waits long for it.
+SUBJECTS_AT_ONCE, TIMES_AT_ONCE = 10, 10
 
 
 def fill(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, since: int, until: int) -> int:
@@ -96,21 +97,28 @@ def _note(gradewire: Gradewire, source: Source, names: Sequence[str], since: int
 
 
 def _derive(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, since: int, until: int) -> None:
-    """Compute what follows from the past, a few subjects at a time. Only where it changes what was live is it evaluated."""
+    """Compute what follows from the past, a part at a time. Only where it changes what was live is it evaluated."""
     with gradewire.database.read() as connection:
         want = wanted(gradewire.catalogue, gradewire.asked.sources(connection))
         stored = readings.settled(connection, source.key, since=since, until=until, subjects=subjects)
     names, times = sorted({row[0] for row in stored}), sorted({row[1] for row in stored})
-    for start in range(0, len(names), AT_ONCE):
+    for changed, whole in _parts(names, times):
         with gradewire.database.write() as connection:
             events.lock(connection)
             now = readings.moment(connection, gradewire.now())
-            last = start + AT_ONCE >= len(names)
-            changed = Changed(names[start : start + AT_ONCE], times)
-            derived = derive(connection, gradewire.catalogue, source, changed, want=want, now=now, whole=last)
+            derived = derive(connection, gradewire.catalogue, source, changed, want=want, now=now, whole=whole)
             for new in [New(*each, now) for each in derived]:
                 evaluate(connection, gradewire.catalogue, gradewire.asked, new, due=gradewire.now())
     gradewire.wake()
+
+
+def _parts(names: Sequence[str], times: Sequence[int]) -> Iterator[tuple[Changed, bool]]:
+    """What is computed in one transaction each: of some subjects all times, then of all subjects at once some times."""
+    for start in range(0, len(names), SUBJECTS_AT_ONCE):
+        yield Changed(names[start : start + SUBJECTS_AT_ONCE], times), False
+    for start in range(0, len(times), TIMES_AT_ONCE):
+        part = times[start : start + TIMES_AT_ONCE]
+        yield Changed(names, part, None if part[-1] == times[-1] else part[-1]), True
 
 
 def fill_due(gradewire: Gradewire) -> int:

@@ -18,7 +18,7 @@ from integration.domain.payload import iso
 from integration.domain.retry import DAY, MINUTE
 from integration.service.agenda import agenda
 from integration.service.needing import shortfalls
-from integration.service.noticing import latest
+from integration.service.noticing import LAG, lag_text, lags, latest
 from integration.service.wiring import Gradewire, build
 from integration.store import migrate
 from integration.store.queries import deliveries, installation, polls, spoilt
@@ -160,8 +160,12 @@ def _data(gradewire: Gradewire) -> Iterator[Finding]:
     for source, calls in shortfalls(gradewire):
         told = f"{source.label}: what is derived from them needs their past, which would take {calls:,} calls."
         yield Finding("note", "Past", f"{told} Name fewer tokens, or take a larger plan; else it grows with the days.")
-    for notice in latest(gradewire):
-        yield Finding("note", "Notice", f"{iso(notice.at)[:10]}: {notice.text}")
+    notices, behind = latest(gradewire), lags(plan)
+    if behind and any(notice.kind == LAG for notice in notices):
+        yield Finding("bad", "Lag", lag_text(behind, most=len(behind)))
+    for notice in notices:
+        if notice.kind != LAG:
+            yield Finding("note", "Notice", f"{iso(notice.at)[:10]}: {notice.text}")
     with gradewire.database.read() as connection:
         unread, last = spoilt.count(connection), spoilt.newest(connection, limit=1)
     if last:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+
+from integration.store.turns import Turns
 
 _BEGIN = "gradewire_begin"
 
@@ -26,6 +28,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = make_url(normalise_url(url))
         self.engine: Engine = create_engine(self.url, pool_size=pool_size, max_overflow=20, pool_pre_ping=not self.is_sqlite)
+        self._turns = Turns() if self.is_sqlite else None
         if self.is_sqlite:
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -43,8 +46,13 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction, committed at the end, rolled back on an error. On SQLite it waits for its turn at once."""
-        with self.engine.connect().execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}) as connection, connection.begin():
+        """One transaction, committed at the end, rolled back on an error. On SQLite it waits for its turn at once: for other
+        threads of this process as long as it takes, for other processes 10 s."""
+        with (
+            self._turns.take() if self._turns else nullcontext(),
+            self.engine.connect().execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def close(self) -> None:
