@@ -51,10 +51,18 @@ class Entry:
             return begun
         return max(due, begun) if due <= market else None
 
+    def turn(self, market: int) -> tuple[bool, float, bool, float, str, str]:
+        """Its place among all that is due, the lowest first: who was never read comes before who was, then who has waited for
+        most of its intervals. What has twice the weight waits half as long."""
+        source, step = self.source, max(self.interval or 0, self.watch.cadence)
+        waited = 0.0 if self.tried is None else source.weight * (market - self.tried) / step
+        return self.tried is not None, -waited, not source.always, -source.weight, source.key, self.selection.name
+
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """Everything that is wanted, most important first, and how far the plan goes; `now` and `until` are market time."""
+    """Everything that is wanted, in the order in which it is polled, and how far the plan goes; `now` and `until` are market
+    time."""
 
     now: int
     until: int
@@ -88,7 +96,7 @@ def agenda(gradewire: Gradewire) -> Agenda:
         Entry(source, selection, watch, shared.intervals.get(each.key), each.rungs[0][0], tried, unread)
         for each, (source, selection, watch, tried, unread) in zip(needs, seen, strict=True)
     ]
-    entries.sort(key=lambda entry: (not entry.source.always, -entry.source.weight, entry.source.key, entry.selection.name))
+    entries.sort(key=lambda entry: entry.turn(now))
     return Agenda(now, until, usage, allowed, shared, tuple(entries))
 
 

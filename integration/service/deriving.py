@@ -20,10 +20,11 @@ PAST = 400 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What of a source is new: subjects and times (as_of in ms)."""
+    """What of a source is new: subjects and times (as_of in ms). Nothing is computed of times after `until`, if given."""
 
     subjects: Sequence[str]
     times: Sequence[int]
+    until: int | None = None
 
 
 def wanted(catalogue: Catalogue, read: Iterable[str]) -> set[str]:
@@ -39,12 +40,20 @@ def wanted(catalogue: Catalogue, read: Iterable[str]) -> set[str]:
 
 
 def derive(
-    connection: Connection, catalogue: Catalogue, base: Source, changed: Changed, *, want: set[str], now: int, whole: bool = True
+    connection: Connection,
+    catalogue: Catalogue,
+    base: Source,
+    changed: Changed,
+    *,
+    want: set[str],
+    now: int,
+    whole: bool | None = None,
 ) -> Iterator[tuple[Source, list[str], int]]:
     """Compute and store what follows from new readings: (source, subjects with new live readings, their oldest as_of) each.
 
     A derived reading is known when the reading it is computed at was; where it changes later, from then on. The caller
-    holds the event lock. `want` are the derived sources to compute; `whole` false leaves out what looks at all subjects at once.
+    holds the event lock. `want` are the derived sources to compute; `whole` true means only those that look at all subjects at
+    once, false only the others.
     """
     waiting = [(base, changed)]
     while waiting:
@@ -52,7 +61,7 @@ def derive(
         for key in sorted(want):
             derived = catalogue.sources[key]
             how = _how(derived)
-            if how.inputs[0].source != source.key or not fresh.subjects or (how.whole and not whole):
+            if how.inputs[0].source != source.key or not fresh.subjects or whole not in (None, how.whole):
                 continue
             stored = _store(connection, derived, _compute(connection, catalogue, derived, fresh), source, now=now)
             live, oldest = _live(stored)
@@ -65,7 +74,7 @@ def _compute(connection: Connection, catalogue: Catalogue, derived: Source, fres
     how = _how(derived)
     clock = how.inputs[0]
     start, latest = min(fresh.times), max(fresh.times)
-    end = latest + clock.days * DAY
+    end = latest + clock.days * DAY if fresh.until is None else fresh.until
     newest = readings.newest_as_of(connection, derived.key)
     anew = latest - PAST
     going_on = anew if newest is None else min(start, newest + 1)  # it may have been unwanted for a while

@@ -6,7 +6,7 @@ missed later is marked `reconstructed`: it serves charts and backtests, never a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import Connection
@@ -16,15 +16,17 @@ from integration.domain.errors import BudgetSpent, UpstreamError
 from integration.domain.retry import DAY
 from integration.service.deriving import PAST, Changed, derive, wanted
 from integration.service.evaluate import polled
-from integration.service.needing import day_of, due, ids_of, note_failed, seams
+from integration.service.needing import day_of, due, first_live, ids_of, newest_day, note_failed
 from integration.service.newest import New
+from integration.service.storing import portions
 from integration.service.tick import evaluate
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, past, readings
 from integration.tokenmetrics.asks import LONGEST_SPAN
 
-#: Subjects whose derived past is computed in one transaction: few enough that no delivery waits long for it.
-AT_ONCE = 25
+#: Subjects whose derived past is computed in one transaction, and times of what is derived from all subjects at once: few
+#: enough that no delivery waits long for it.
+SUBJECTS_AT_ONCE, TIMES_AT_ONCE = 10, 10
 
 
 def fill(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, since: int, until: int) -> int:
@@ -49,11 +51,12 @@ def fill(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, s
 def _last(gradewire: Gradewire, source: Source, names: Sequence[str], until: int) -> tuple[int, bool]:
     """(the last day to fetch, whether nothing is left open between it and what was asked for or is read live)."""
     with gradewire.database.read() as connection:
-        noted, read = past.filled(connection, source.key), seams(gradewire, connection, source, names)
+        noted, live = past.filled(connection, source.key), first_live(gradewire, connection, source, names)
     asked = {name: noted.get(name, noted.get(past.ALL)) for name in names}
     done = max((until + DAY if each is None else each for each in asked.values()), default=until + DAY)
     last = min(until, done - DAY)
-    seam = max((read[name] if each is None else each for name, each in asked.items()), default=until)
+    newest = newest_day(gradewire, source)
+    seam = max((live.get(name, newest) if each is None else each for name, each in asked.items()), default=until)
     return last, last >= seam - DAY
 
 
@@ -68,18 +71,19 @@ def _windows(since: int, last: int) -> Iterator[tuple[int, int]]:
 def _fetch(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, first: int, last: int) -> int:
     slot = gradewire.clock.slot(gradewire.now(), source.cadence)
     fetched = gradewire.client.fetch(source, ids=ids_of(subjects), start=day_of(first), end=day_of(last), slot=slot)
-    with gradewire.database.write() as connection:
-        events.lock(connection)
-        now = readings.moment(connection, gradewire.now())
-        readings.add(connection, list(_missing(connection, source, fetched.batch, now)))
+    for part in portions(fetched.batch):
+        with gradewire.database.write() as connection:
+            events.lock(connection)
+            now = readings.moment(connection, gradewire.now())
+            live = first_live(gradewire, connection, source, sorted(set(part.subjects)))
+            readings.add(connection, list(_missing(connection, source, part, live, now)))
     return fetched.calls
 
 
-def _missing(connection: Connection, source: Source, batch: Batch, now: int) -> Iterator[readings.Row]:
+def _missing(connection: Connection, source: Source, batch: Batch, live: Mapping[str, int], now: int) -> Iterator[readings.Row]:
     """The rows of a batch that are not stored, each with what it counts as."""
     times = [int(time) for time in np.asarray(batch.as_of).tolist()]
     there = past.present(connection, source.key, times)
-    live = past.first_live(connection, source.key)
     for position, (subject, as_of) in enumerate(zip(batch.subjects, times, strict=True)):
         if (subject, as_of) in there:
             continue
@@ -96,21 +100,28 @@ def _note(gradewire: Gradewire, source: Source, names: Sequence[str], since: int
 
 
 def _derive(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None, since: int, until: int) -> None:
-    """Compute what follows from the past, a few subjects at a time. Only where it changes what was live is it evaluated."""
+    """Compute what follows from the past, a part at a time. Only where it changes what was live is it evaluated."""
     with gradewire.database.read() as connection:
         want = wanted(gradewire.catalogue, gradewire.asked.sources(connection))
         stored = readings.settled(connection, source.key, since=since, until=until, subjects=subjects)
     names, times = sorted({row[0] for row in stored}), sorted({row[1] for row in stored})
-    for start in range(0, len(names), AT_ONCE):
+    for changed, whole in _parts(names, times):
         with gradewire.database.write() as connection:
             events.lock(connection)
             now = readings.moment(connection, gradewire.now())
-            last = start + AT_ONCE >= len(names)
-            changed = Changed(names[start : start + AT_ONCE], times)
-            derived = derive(connection, gradewire.catalogue, source, changed, want=want, now=now, whole=last)
+            derived = derive(connection, gradewire.catalogue, source, changed, want=want, now=now, whole=whole)
             for new in [New(*each, now) for each in derived]:
                 evaluate(connection, gradewire.catalogue, gradewire.asked, new, due=gradewire.now())
     gradewire.wake()
+
+
+def _parts(names: Sequence[str], times: Sequence[int]) -> Iterator[tuple[Changed, bool]]:
+    """What is computed in one transaction each: of some subjects all times, then of all subjects at once some times."""
+    for start in range(0, len(names), SUBJECTS_AT_ONCE):
+        yield Changed(names[start : start + SUBJECTS_AT_ONCE], times), False
+    for start in range(0, len(times), TIMES_AT_ONCE):
+        part = times[start : start + TIMES_AT_ONCE]
+        yield Changed(names, part, None if part[-1] == times[-1] else part[-1]), True
 
 
 def fill_due(gradewire: Gradewire) -> int:

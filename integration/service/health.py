@@ -17,7 +17,7 @@ from integration.domain.retry import DAY
 from integration.service.agenda import agenda
 from integration.service.evaluate import active
 from integration.service.needing import shortfalls
-from integration.service.noticing import latest
+from integration.service.noticing import LAG, lag_text, lags, latest
 from integration.service.readiness import SKEW, Finding, broker, readiness
 from integration.service.wiring import Gradewire, build
 from integration.store import migrate
@@ -103,7 +103,6 @@ def _polls(gradewire: Gradewire) -> Finding:
     if troubled:
         last = troubled[0]
         told = f"{len(troubled)} in the last day did not end well; the last: {last.source}: {last.error}"
-        told = f"{len(troubled)} in the last day did not end well; the last: {last.source}: {last.error}"
         return Finding("note", "Polls", told)
     return Finding("good", "Polls", "None failed in the last day.")
 
@@ -122,8 +121,12 @@ def _data(gradewire: Gradewire) -> Iterator[Finding]:
         told = f"{source.label}: what is derived from them needs their past, which would take {calls:,} calls."
         yield Finding("note", "Past", f"{told} Name fewer tokens, or take a larger plan; else it grows with the days.")
     yield from _rules(gradewire)
-    for notice in latest(gradewire):
-        yield Finding("note", "Notice", f"{iso(notice.at)[:10]}: {notice.text}")
+    notices, behind = latest(gradewire), lags(plan)
+    if behind and any(notice.kind == LAG for notice in notices):
+        yield Finding("bad", "Lag", lag_text(behind, most=len(behind)))
+    for notice in notices:
+        if notice.kind != LAG:
+            yield Finding("note", "Notice", f"{iso(notice.at)[:10]}: {notice.text}")
     with gradewire.database.read() as connection:
         unread, last = spoilt.count(connection), spoilt.newest(connection, limit=1)
     if last:

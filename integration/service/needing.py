@@ -63,16 +63,15 @@ def newest_day(gradewire: Gradewire, source: Source) -> int:
     return gradewire.clock.slot(gradewire.now(), DAY) - (withheld + source.lag) * DAY
 
 
-def seams(gradewire: Gradewire, connection: Connection, source: Source, names: Sequence[str]) -> dict[str, int]:
-    """From which as_of on each subject ("all" for every) is read live; of those that are not yet, from which they will be."""
-    live: dict[str, int] = gradewire.memory.setdefault(f"first live of {source.key}", {})
-    unknown = [name for name in names if name not in live]
-    if unknown:
-        everyone = past.ALL in unknown
-        found = past.first_live(connection, source.key, None if everyone else unknown)
-        live.update({past.ALL: min(found.values())} if everyone and found else found)
-    newest = newest_day(gradewire, source)
-    return {name: live.get(name, newest) for name in names}
+def first_live(gradewire: Gradewire, connection: Connection, source: Source, names: Sequence[str]) -> dict[str, int]:
+    """The first as_of (ms) that was read live of some subjects ("all": of any), where there is one. It never changes."""
+    known: dict[str, int] = gradewire.memory.setdefault(f"first live of {source.key}", {})
+    unknown = [name for name in names if name not in known]
+    if past.ALL in unknown:
+        known.update({past.ALL: min(found.values())} if (found := past.first_live(connection, source.key)) else {})
+    elif unknown:
+        known.update(past.first_live(connection, source.key, unknown))
+    return {name: known[name] for name in names if name in known}
 
 
 def needed(gradewire: Gradewire) -> Iterator[Needed]:
@@ -92,12 +91,13 @@ def _missing(gradewire: Gradewire, connection: Connection, source: Source, days:
     names = sorted(name for name in ({past.ALL} if whose is None else whose) if (source.key, name, days) not in settled)
     if not names or (whose is None and not size(connection, source)):
         return  # where nobody knows how many there are, it cannot be said what they cost
-    first, noted = seams(gradewire, connection, source, names), past.filled(connection, source.key)
-    live = gradewire.memory[f"first live of {source.key}"]
+    live, noted = first_live(gradewire, connection, source, names), past.filled(connection, source.key)
+    newest = newest_day(gradewire, source)
     missing: dict[tuple[int, bool], list[str]] = defaultdict(list)
     for name in names:
-        if noted.get(name, noted.get(past.ALL, first[name])) > first[name] - days * DAY:
-            missing[first[name], name not in live].append(name)
+        seam = live.get(name, newest)
+        if noted.get(name, noted.get(past.ALL, seam)) > seam - days * DAY:
+            missing[seam, name not in live].append(name)
         else:
             settled.add((source.key, name, days))
     for (seam, is_first), subjects in sorted(missing.items()):

@@ -14,9 +14,13 @@ from integration.service.agenda import Agenda, Entry
 from integration.service.wiring import Gradewire
 from integration.store.queries import notices
 
-PLAN, DROPPED, STALE, RECOVERED, BASELINE = "plan", "dropped", "data.stale", "data.recovered", "baseline"
+PLAN, DROPPED, LAG = "plan", "dropped", "lag"
+STALE, RECOVERED, BASELINE = "data.stale", "data.recovered", "baseline"
 #: A source stands still when nothing new came for so many of the times that one should have.
 STILL = 3
+#: A source lags when it misses so many of its intervals, and is told to when it has for so long (ms): not while a process that
+#: was down makes up for it.
+MISSED, LAGGING = 2, MINUTE
 #: Sources that one notice names, and how long notices are kept (ms).
 NAMED, KEPT = 4, 90 * DAY
 
@@ -25,9 +29,10 @@ def keep_notices(gradewire: Gradewire, plan: Agenda) -> None:
     """Tell what holds now and was not told, and take back what no longer does."""
     withheld = gradewire.settings.withheld_days
     with gradewire.database.read() as connection:
-        of_plan = notices.of_kinds(connection, PLAN, DROPPED)
+        of_plan = notices.of_kinds(connection, PLAN, DROPPED, LAG)
         of_data = notices.of_kinds(connection, STALE, RECOVERED)
-    hold = {key: (kind, text) for key, kind, text in (*_of_plan(plan), *_of_data(plan, withheld, set(of_data)))}
+    lagging = _of_lag(gradewire, plan, LAG in of_plan)
+    hold = {key: (kind, text) for key, kind, text in (*_of_plan(plan), *lagging, *_of_data(plan, withheld, set(of_data)))}
     fresh = {key: told for key, told in hold.items() if {**of_plan, **of_data}.get(key) != told[1]}
     gone = of_plan.keys() - hold.keys()
     if not fresh and not gone:
@@ -75,6 +80,47 @@ def _of_plan(plan: Agenda) -> Iterator[Notice]:
         )
 
 
+def lags(plan: Agenda) -> dict[str, int]:
+    """By how much (ms of market time) each source is polled later than it came due, where that is some of its intervals, by
+    label, the longest first. What was tried since, and failed, does not lag."""
+    found: dict[str, int] = {}
+    for entry in plan.entries:
+        due = None if entry.interval is None else entry.watch.next(entry.interval)
+        if due is None or (entry.tried or 0) >= due:
+            continue
+        if plan.now - due >= MISSED * max(entry.interval or 0, entry.watch.cadence):
+            found[entry.source.label] = max(plan.now - due, found.get(entry.source.label, 0))
+    return dict(sorted(found.items(), key=lambda each: -each[1]))
+
+
+def lag_text(behind: dict[str, int], most: int = NAMED) -> str:
+    """What lags and what helps."""
+    named = [f"{label} by {span(rounded(late))}" for label, late in list(behind.items())[:most]]
+    more = f" and {len(behind) - most} more" if len(behind) > most else ""
+    return (
+        f"Evaluation lags behind the market's clock: {', '.join(named)}{more}. What happens between two polls may not be told. "
+        "A slower market (--day), fewer triggers or tokens, or a plan with more calls a minute lets it keep up."
+    )
+
+
+def rounded(milliseconds: int) -> int:
+    """A length in hours or days with one digit that counts, so that what is told does not change all the time."""
+    unit = DAY if milliseconds >= DAY else HOUR
+    count = max(1, milliseconds // unit)
+    scale = 10 ** (len(str(count)) - 1)
+    return int(count // scale * scale * unit)
+
+
+def _of_lag(gradewire: Gradewire, plan: Agenda, is_told: bool) -> Iterator[Notice]:
+    """(key, kind, text) of polling that cannot keep up: where it lasts, and until nothing lags."""
+    behind, now = lags(plan), gradewire.now()
+    since: int = gradewire.memory.setdefault("lags since", now) if behind else now
+    if not behind:
+        gradewire.memory.pop("lags since", None)
+    elif is_told or now - since >= LAGGING:
+        yield LAG, LAG, lag_text(behind)
+
+
 def _of_data(plan: Agenda, withheld_days: int, told: set[str]) -> Iterator[Notice]:
     """(key, kind, text) of sources that stand still, and of those that go on."""
     by_source: dict[str, list[Entry]] = {}
@@ -109,6 +155,8 @@ def day(milliseconds: int) -> str:
 
 
 def span(milliseconds: int) -> str:
-    """A length of time as people say it: 36 h, 15 min."""
+    """A length of time as people say it: 3 days, 36 h, 15 min."""
     hours = milliseconds / HOUR
+    if milliseconds >= 2 * DAY and not milliseconds % DAY:
+        return f"{milliseconds // DAY} days"
     return f"{hours:g} h" if milliseconds >= HOUR else f"{milliseconds // MINUTE} min"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-import numpy as np
 from sqlalchemy import Connection
 
 from integration.domain.catalogue import Batch, Source, SubjectRow
@@ -20,6 +19,7 @@ from integration.service.deriving import Changed, derive, wanted
 from integration.service.newest import New
 from integration.service.noticing import baseline
 from integration.service.selecting import EVERYTHING, Selection
+from integration.service.storing import newest_of, portions, store_batch
 from integration.service.tick import evaluate
 from integration.service.trusting import expected, judge, reached, size
 from integration.service.wiring import Gradewire
@@ -115,48 +115,77 @@ def _date(milliseconds: int) -> date:
 
 
 def _commit(gradewire: Gradewire, poll: Poll, fetched: Fetched) -> Observed:
-    """Store what was fetched, find what fired, write events and what they owe: all of it or nothing."""
-    source, rows = poll.source, size(poll.source, poll.selection, fetched)
-    with gradewire.database.write() as connection:
-        if not polls.is_mine(connection, poll.id, poll.lease):
-            return poll.ended("waiting")
-        events.lock(connection)
-        wall = gradewire.now()
-        recent = polls.recent(connection, source.key, poll.selection.name, limit=20)
-        judgement = judge(rows, recent, expected(connection, source, poll.selection))
-        if judgement == "short":
-            error = f"Only {rows} rows came, far fewer than before; nothing was changed."
-            told = {"rows": rows, "calls": fetched.calls, "error": error}
-            pause = wall + _pause(gradewire, poll)
-            polls.settle(connection, poll.id, poll.lease, "partial", now=wall, lease_until=pause, **told)
-            return poll.ended("partial", rows=rows, error=error)
-        if judgement == "believed":
-            baseline(connection, source, poll.slot, rows, wall)
-        now = readings.moment(connection, wall)
-        _keep_names(connection, fetched.names, now)
-        fresh, found, owed = _take_in(gradewire, connection, poll, fetched.batch, now=now, due=wall)
-        seen = {"rows": rows, "fresh": fresh, "calls": fetched.calls, "newest": reached(fetched.batch), "events": found}
-        polls.settle(connection, poll.id, poll.lease, "done", now=now, **seen)
-    return poll.ended("done", rows=rows, events=found, owed=owed)
+    """Store what was fetched, find what fired, write events and what they owe: all of it or nothing, if it is a whole answer.
+
+    Of a long time that was missed, each portion of it is one transaction, oldest first, so that none is long.
+    """
+    rows = size(poll.source, poll.selection, fetched)
+    parts, newest = portions(fetched.batch), newest_of(fetched.batch)
+    taken = Taken()
+    for number, part in enumerate(parts):
+        with gradewire.database.write() as connection:
+            if not polls.is_mine(connection, poll.id, poll.lease):
+                return poll.ended("waiting")
+            events.lock(connection)
+            wall = gradewire.now()
+            if not number and (refused := _refused(gradewire, connection, poll, fetched, rows)):
+                return refused
+            now = readings.moment(connection, wall)
+            if not number:
+                _keep_names(connection, fetched.names, now)
+            taken += _take_in(gradewire, connection, poll, part, newest, now=now, due=wall)
+            if number == len(parts) - 1:
+                seen = {"rows": rows, "fresh": taken.fresh, "late": taken.late, "events": taken.events}
+                told = {**seen, "calls": fetched.calls, "newest": reached(fetched.batch)}
+                polls.settle(connection, poll.id, poll.lease, "done", now=now, **told)
+    return poll.ended("done", rows=rows, events=taken.events, owed=taken.owed)
+
+
+def _refused(gradewire: Gradewire, connection: Connection, poll: Poll, fetched: Fetched, rows: int) -> Observed | None:
+    """How the poll ends where the answer is not whole; None where it is, or is believed."""
+    source, wall = poll.source, gradewire.now()
+    recent = polls.recent(connection, source.key, poll.selection.name, limit=20)
+    judgement = judge(rows, recent, expected(connection, source, poll.selection))
+    if judgement == "believed":
+        baseline(connection, source, poll.slot, rows, wall)
+    if judgement != "short":
+        return None
+    error = f"Only {rows} rows came, far fewer than before; nothing was changed."
+    told = {"rows": rows, "calls": fetched.calls, "error": error}
+    polls.settle(connection, poll.id, poll.lease, "partial", now=wall, lease_until=wall + _pause(gradewire, poll), **told)
+    return poll.ended("partial", rows=rows, error=error)
+
+
+class Taken(NamedTuple):
+    """What came of readings: how many were new, how many of these late; events, deliveries owed."""
+
+    fresh: int = 0
+    late: int = 0
+    events: int = 0
+    owed: int = 0
+
+    def __add__(self, other: object) -> Taken:
+        if not isinstance(other, Taken):
+            return NotImplemented
+        return Taken(*(mine + more for mine, more in zip(self, other, strict=True)))
 
 
 def _take_in(
-    gradewire: Gradewire, connection: Connection, poll: Poll, batch: Batch, *, now: int, due: int
-) -> tuple[int, int, int]:
-    """Store and derive, then evaluate: (new readings, events, deliveries owed).
+    gradewire: Gradewire, connection: Connection, poll: Poll, batch: Batch, newest: Mapping[str, int], *, now: int, due: int
+) -> Taken:
+    """Store and derive, then evaluate. `newest` is each subject's newest as_of of the whole answer.
 
     What is derived from a reading is known when that is, so it is there before anything is evaluated beside it.
     """
     catalogue, asked = gradewire.catalogue, gradewire.asked
-    names, oldest, fresh = store_batch(connection, poll.source, batch, poll.id, now=now)
+    names, oldest, fresh, late = store_batch(connection, poll.source, batch, poll.id, now=now, newest=newest)
     times = sorted({int(time) for time in batch.as_of.tolist() if time >= oldest})
     changed, want = Changed(names, times if names else []), wanted(catalogue, asked.sources(connection))
     derived = [New(*each, now, poll.id) for each in derive(connection, catalogue, poll.source, changed, want=want, now=now)]
-    found = owed = 0
+    taken = Taken(fresh, late)
     for new in (New(poll.source, names, oldest, now, poll.id), *derived):
-        events_, deliveries = evaluate(connection, catalogue, asked, new, due=due)
-        found, owed = found + events_, owed + deliveries
-    return fresh, found, owed
+        taken += Taken(0, 0, *evaluate(connection, catalogue, asked, new, due=due))
+    return taken
 
 
 def _keep_names(connection: Connection, names: Sequence[SubjectRow], now: int) -> None:
@@ -164,44 +193,6 @@ def _keep_names(connection: Connection, names: Sequence[SubjectRow], now: int) -
     ranked = [row.subject for row in names if row.market_rank is not None]
     if ranked:
         subjects.forget_ranks(connection, ranked)
-
-
-class Stored(NamedTuple):
-    """What a batch brought: subjects with new live readings, the oldest new as_of (ms), how many readings were new."""
-
-    names: list[str]
-    oldest: int
-    fresh: int
-
-
-def store_batch(connection: Connection, source: Source, batch: Batch, poll_id: int | None, *, now: int) -> Stored:
-    """Store the readings of a batch that say something new.
-
-    An identical (subject, as_of, values) adds none; a different one is a new version. Of a subject that this source
-    never told of before, all but the newest reading are history from before its first live one (origin backfill).
-    """
-    times = [int(t) for t in np.asarray(batch.as_of).tolist()]
-    values = np.where(np.isfinite(batch.values), batch.values, np.nan) + 0.0 if len(times) else batch.values
-    there = readings.newest_versions(connection, source.key, times)
-    newest: dict[str, int] = {}
-    for subject, as_of in zip(batch.subjects, times, strict=True):
-        newest[subject] = max(as_of, newest.get(subject, as_of))
-    fresh = []
-    for position, (subject, as_of) in enumerate(zip(batch.subjects, times, strict=True)):
-        packed, text = np.ascontiguousarray(values[position], dtype=np.float64).tobytes(), batch.texts[position]
-        before = there.get((subject, as_of))
-        if before is not None and before.values == packed and before.text == text:
-            continue
-        version = before.version + 1 if before is not None else 0
-        fresh.append(readings.Row(source.key, subject, as_of, version, now, "live", poll_id, packed, text))
-    earlier = sorted({row.subject for row in fresh if row.as_of < newest[row.subject]})
-    unseen = set(earlier) - readings.known_subjects(connection, source.key, earlier) if earlier else set()
-    live = [row for row in fresh if row.subject not in unseen or row.as_of == newest[row.subject]]
-    before_live = [row for row in fresh if row.subject in unseen and row.as_of < newest[row.subject]]
-    past = [row._replace(origin="backfill", known_at=min(row.as_of, now - 1), stored_at=now) for row in before_live]
-    readings.add(connection, live + past)
-    names, oldest = sorted({row.subject for row in live}), min((row.as_of for row in live), default=0)
-    return Stored(names, oldest, len(fresh))
 
 
 def _pause(gradewire: Gradewire, poll: Poll) -> int:

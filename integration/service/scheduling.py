@@ -1,14 +1,15 @@
-"""Polling whatever is due, the most important first."""
+"""Polling whatever is due, in an order that starves nobody."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from integration.domain.catalogue import Source
 from integration.domain.errors import InvalidInput
-from integration.service.agenda import Agenda, Entry, agenda, note_asked
+from integration.service.agenda import Entry, agenda, note_asked
 from integration.service.needing import awaited
 from integration.service.noticing import keep_notices
 from integration.service.observe import Observed, observe
@@ -17,15 +18,20 @@ from integration.service.wanting import obstacle, selections
 from integration.service.wiring import Gradewire
 from integration.store.queries import polls
 
+#: How long (s) a look takes polls in one order: where polling cannot keep up, what is due meanwhile is weighed anew.
+PASS = 5.0
+
 _polling = threading.Lock()
 
 
 def poll_due(gradewire: Gradewire, only: Source | None = None) -> list[Observed]:
-    """Poll whatever is due, of one source or of all, the most important first. Most of the time there is nothing to do.
+    """Poll whatever is due, of one source or of all, whoever has waited longest for its weight first. Most of the time there
+    is nothing to do.
 
-    It ends where the minute's calls do: what is left comes with the next look. A poll that breaks holds up no other: what
-    broke first is raised at the end.
+    It ends where the minute's calls do, and after `PASS`: what is left comes with the next look, in a new order. A poll that
+    breaks holds up no other: what broke first is raised at the end.
     """
+    until = time.monotonic() + PASS
     plan = agenda(gradewire)
     keep_notices(gradewire, plan)
     waiting = awaited(gradewire)
@@ -34,11 +40,11 @@ def poll_due(gradewire: Gradewire, only: Source | None = None) -> list[Observed]
         if only is not None and entry.source.key != only.key:
             continue
         selection = ready(entry.selection, waiting.get(entry.source.key, set()))
-        slot = _free_slot(gradewire, plan, entry)
+        slot = _free_slot(gradewire, entry)
         if selection is None or (slot is None and not (entry.unread and entry.interval and selection == entry.selection)):
             continue
         usage = gradewire.budget.used(gradewire.now())
-        if usage.minute >= usage.per_minute or usage.month >= usage.per_month:
+        if usage.minute >= usage.per_minute or usage.month >= usage.per_month or (ended and time.monotonic() > until):
             break
         try:
             ended.append(observe(gradewire, entry.source, selection, slot=slot, again=slot is None))
@@ -60,9 +66,9 @@ def ready(selection: Selection, waiting: Collection[int] | None) -> Selection | 
     return replace(selection, ids=rest) if rest is None or rest else None
 
 
-def _free_slot(gradewire: Gradewire, plan: Agenda, entry: Entry) -> int | None:
+def _free_slot(gradewire: Gradewire, entry: Entry) -> int | None:
     """The slot of a poll that is due and that nobody makes or has made; None where there is none."""
-    slot = entry.slot(plan.now)
+    slot = entry.slot(gradewire.clock.at(gradewire.now()))
     if slot is None:
         return None
     with gradewire.database.read() as connection:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+
+from integration.store.turns import Turns
 
 _BEGIN = "gradewire_begin"
 #: How long PostgreSQL may take to answer a new connection, in seconds, unless its URL says otherwise.
@@ -32,6 +34,7 @@ class Database:
         if not self.is_sqlite:
             options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_S, **self.url.query}}
         self.engine: Engine = create_engine(self.url, **options)
+        self._turns = Turns() if self.is_sqlite else None
         if self.is_sqlite:
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -49,8 +52,13 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction, committed at the end, rolled back on an error. On SQLite it waits for its turn at once."""
-        with self.engine.connect().execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}) as connection, connection.begin():
+        """One transaction, committed at the end, rolled back on an error. On SQLite it waits for its turn at once: for other
+        threads of this process as long as it takes, for other processes 10 s."""
+        with (
+            self._turns.take() if self._turns else nullcontext(),
+            self.engine.connect().execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def close(self) -> None:

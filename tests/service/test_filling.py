@@ -91,7 +91,7 @@ def test_what_was_missed_in_the_live_period_is_marked_and_neither_fed_nor_told(h
     assert sorted((row.subject, row.as_of) for row in marked) == [("token:3375", as_of) for as_of in sorted(hole)]
     assert all(row.known_at > newest for row in marked)
     with here.gradewire.database.read() as connection:
-        seen = [row.as_of for row in readings.log(connection, "daily_ohlcv", since=0, subjects=["token:3375"])]
+        seen = [row[1] for row in readings.log(connection, "daily_ohlcv", since=0, subjects=["token:3375"])]
     assert not set(hole) & set(seen)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from integration.domain.catalogue import SubjectRow
+from integration.domain.errors import UpstreamError
 from integration.domain.retry import DAY, HOUR
-from integration.service import noticing, overview, scheduling, subscribe
+from integration.service import health, noticing, overview, scheduling, subscribe
 from integration.service.agenda import agenda
 from integration.store.database import Database
 from integration.store.queries import budget
@@ -133,6 +135,59 @@ def test_a_process_that_was_down_is_no_source_that_stands_still(here: Script) ->
     scheduling.run(here.gradewire)
     live(here, 0.2)
     assert told(here, noticing.STALE) == {}
+
+
+def test_polling_that_cannot_keep_up_is_told_of_and_taken_back(
+    sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with script(sqlite_database, tmp_path) as here:
+        for trigger in ("sharpe_threshold", "grade_changed"):
+            here.feed(trigger)
+        at_once = scheduling.PASS
+        for step in range(12):
+            for source in (SHARPE, GRADES, "indices"):
+                here.say(source, 2 * step, {1: 50.0})
+            here.go_to(2 * step)
+            scheduling.run(here.gradewire)
+            monkeypatch.setattr(scheduling, "PASS", -1.0)  # from now on one poll every two days
+        ((key, text),) = told(here, noticing.LAG).items()
+        assert key == "lag"
+        assert "Evaluation lags behind the market's clock: " in text
+        assert re.search(r" by [5-9] days", text)
+        assert "A slower market (--day), fewer triggers or tokens, or a plan with more calls a minute lets it keep up." in text
+        (found,) = [each for each in health._data(here.gradewire) if each.what == "Lag"]
+        assert found.level == "bad"
+        behind = noticing.lags(agenda(here.gradewire))
+        assert len(behind) >= 3
+        assert all(f"{label} by " in found.text for label in behind)
+        monkeypatch.setattr(scheduling, "PASS", at_once)
+        for _ in range(2):
+            scheduling.run(here.gradewire)
+        assert told(here, noticing.LAG) == {}
+        assert not [each for each in health._data(here.gradewire) if each.what == "Lag"]
+
+
+def test_a_process_that_was_down_and_makes_up_for_it_does_not_lag(here: Script) -> None:
+    here.feed("sharpe_threshold")
+    scheduling.run(here.gradewire)
+    here.wall.ms += 9 * DAY  # type: ignore[attr-defined]
+    for _ in range(2):
+        scheduling.run(here.gradewire)
+        here.wall.ms += 30_000  # type: ignore[attr-defined]
+    assert told(here, noticing.LAG) == {}
+
+
+def test_an_upstream_that_does_not_answer_is_no_polling_that_lags(here: Script) -> None:
+    here.feed("sharpe_threshold")
+    here.say(SHARPE, 0, {1: 0.9})
+    scheduling.run(here.gradewire)
+
+    def down() -> None:
+        raise UpstreamError("no connection")
+
+    here.upstream.meanwhile = down
+    live(here, 6)
+    assert told(here, noticing.LAG) == {}
 
 
 def test_the_page_shows_the_newest(here: Script) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from integration.domain.errors import UpstreamError
 from integration.domain.retry import DAY, HOUR
 from integration.sandbox.faults import KINDS
-from integration.service import subscribe
+from integration.service import observe as observing
+from integration.service import storing, subscribe
 from integration.service.observe import LEASE, Observed, observe
 from integration.service.selecting import EVERYTHING
 from integration.service.trusting import judge
@@ -541,3 +543,97 @@ def test_two_pollers_never_overspend_together_and_store_only_whole_polls(postgre
         assert len(market.rows(reading)) == 351
         assert sum(market.calls.values()) == 8
         workers[1].close()
+
+
+# -- a long time that was missed ---------------------------------------------------------------------------------------
+
+
+def missed(here: Script, days: int) -> None:
+    """Grades of many days, of which only the first was read."""
+    here.feed("grade_changed")
+    for day in range(days):
+        here.say("trader_grades", day, {number: 20.0 if (day + number) % 3 else 80.0 for number in range(1, 11)})
+    here.day(0, {}, "trader_grades")
+    here.go_to(days)
+
+
+def test_a_long_time_that_was_missed_is_made_up_for_in_short_transactions(here: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "PORTION", 20)
+    missed(here, 9)
+    ended = observe(here.gradewire, here.catalogue.sources["trader_grades"])
+    assert (ended.status, ended.rows) == ("done", 10)
+    by_moment: dict[int, set[float]] = {}
+    for row in here.rows(reading, reading.c.as_of > START):
+        by_moment.setdefault(row.known_at, set()).add((row.as_of - START) / DAY)
+    assert [sorted(days) for _, days in sorted(by_moment.items())] == [[1], [2, 3], [4, 5], [6, 7], [8]]
+    assert [day for _, day in here.told()] == sorted(day for _, day in here.told())
+    assert len(here.told()) == ended.events
+    (last,) = here.rows(poll, poll.c.source == "trader_grades", poll.c.slot > START)
+    assert (last.fresh, last.events) == (80, ended.events)
+
+
+def test_it_tells_what_it_tells_in_one(here: Script, postgresql_database: Database, tmp_path: Path) -> None:
+    missed(here, 9)
+    observe(here.gradewire, here.catalogue.sources["trader_grades"])
+    with script(postgresql_database, tmp_path) as other, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storing, "PORTION", 10)
+        missed(other, 9)
+        observe(other.gradewire, other.catalogue.sources["trader_grades"])
+        assert sorted(other.told()) == sorted(here.told())
+        assert len(here.told()) > 20
+
+
+def test_a_crash_in_the_middle_of_it_loses_and_repeats_nothing(here: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "PORTION", 10)
+    missed(here, 6)
+    evaluated = observing.evaluate
+
+    def crashing(*args: Any, **more: Any) -> tuple[int, int]:
+        if args[3].oldest == START + 3 * DAY:
+            raise RuntimeError("out of memory")
+        return evaluated(*args, **more)
+
+    monkeypatch.setattr(observing, "evaluate", crashing)
+    with pytest.raises(RuntimeError):
+        observe(here.gradewire, here.catalogue.sources["trader_grades"])
+    assert {day for _, day, *_ in kept(here)} == {0, 1, 2}
+    monkeypatch.setattr(observing, "evaluate", evaluated)
+    here.go_to(7)
+    assert observe(here.gradewire, here.catalogue.sources["trader_grades"]).status == "done"
+    assert {day for _, day, *_ in kept(here)} == {0, 1, 2, 3, 4, 5}
+    moved = [(f"token:{n}", float(day)) for day in range(1, 6) for n in range(1, 11) if 0 in ((day + n) % 3, (day - 1 + n) % 3)]
+    assert sorted(here.told()) == sorted(moved)
+
+
+def test_a_subject_that_is_new_in_it_has_its_days_as_history(here: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "PORTION", 1)
+    here.day(0, {1: 50.0}, "trader_grades")
+    for day in (1, 2, 3):
+        here.say("trader_grades", day, {1: 50.0, 2: 50.0})
+    here.go_to(3)
+    observe(here.gradewire, here.catalogue.sources["trader_grades"])
+    assert {(name, day): origin for name, day, _, origin in kept(here) if name == "token:2"} == {
+        ("token:2", 1): "backfill",
+        ("token:2", 2): "backfill",
+        ("token:2", 3): "live",
+    }
+
+
+def test_late_readings_are_counted_and_those_that_restate_are_not(here: Script) -> None:
+    here.feed("grade_changed")
+    for day in range(4):
+        here.say("trader_grades", day, {1: 50.0, 2: 50.0} if day != 2 else {1: 50.0})
+        here.go_to(day)
+        observe(here.gradewire, here.catalogue.sources["trader_grades"])
+    assert [row.late for row in here.rows(poll)] == [0, 0, 0, 0]
+    here.say("trader_grades", 3, {1: 51.0, 2: 52.0})
+    here.upstream.says["trader_grades"][(2, 2)] = 53.0
+    here.go_to(3.5)
+    asked = here.upstream.fetch
+
+    def further_back(source: Any, **question: Any) -> Any:
+        return asked(source, **{**question, "start": date(2024, 1, 2)})
+
+    here.gradewire.client.fetch = further_back  # type: ignore[method-assign]
+    observe(here.gradewire, here.catalogue.sources["trader_grades"], again=True)
+    assert [row.late for row in here.rows(poll)][-1] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -256,3 +257,50 @@ def test_a_month_takes_no_more_than_the_plan_less_the_reserve_and_takes_it_evenl
             assert 0.35 <= half / total <= 0.65
         told = market.rows(notice, notice.c.kind.in_((noticing.PLAN, noticing.DROPPED)))
         assert bool(told) == (allowed < freely)
+
+
+# -- more than can be done ---------------------------------------------------------------------------------------------
+
+
+def hard_pressed(here: Script, monkeypatch: pytest.MonkeyPatch, days: float) -> Counter[str]:
+    """The polls of so many days in which one fits into half a day, by source."""
+    monkeypatch.setattr(scheduling, "PASS", -1.0)
+    before = len(here.upstream.asked)
+    for _ in range(round(2 * days)):
+        here.wall.ms += DAY // 2  # type: ignore[attr-defined]
+        today = (here.wall() - START) // DAY
+        here.say(SHARPE, today, {1: 0.9})
+        here.say(GRADES, today, {1: 50.0})
+        scheduling.run(here.gradewire)
+    return Counter(key for key, *_ in here.upstream.asked[before:])
+
+
+def test_where_not_all_can_be_polled_in_time_nobody_starves(here: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    for trigger in ("sharpe_threshold", "grade_changed"):
+        here.feed(trigger)
+    found = hard_pressed(here, monkeypatch, 25)
+    assert len(found) == 5
+    assert min(found.values()) >= 8  # 50 polls of 5 sources
+
+
+def test_what_matters_more_waits_less(here: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    for trigger in ("sharpe_threshold", "grade_changed"):
+        here.feed(trigger)
+    weighty = replace(here.catalogue.sources[SHARPE], weight=2.0)
+    here.gradewire.__dict__["catalogue"] = replace(here.catalogue, sources={**here.catalogue.sources, SHARPE: weighty})
+    found = hard_pressed(here, monkeypatch, 30)
+    assert 1.5 <= found[SHARPE] / found[GRADES] <= 2
+    assert min(found.values()) == found[GRADES] >= 8
+
+
+def test_a_poll_is_of_the_time_at_which_it_is_made_however_long_the_others_took(here: Script) -> None:
+    here.feed("sharpe_threshold")
+
+    def slow() -> None:
+        here.wall.ms += DAY  # type: ignore[attr-defined]
+
+    here.upstream.meanwhile = slow
+    here.say(SHARPE, 0, {1: 0.9})
+    scheduling.run(here.gradewire)
+    made = {row.source: (row.slot - START) / DAY for row in here.rows(poll)}
+    assert made == {"indices": 0, "tokens": 1, "top_market_cap": 2, SHARPE: 3}

@@ -19,7 +19,7 @@ from integration.domain.catalogue import Batch, SubjectRow
 from integration.domain.retry import DAY
 from integration.service import accounts
 from integration.service.newest import New
-from integration.service.observe import store_batch
+from integration.service.storing import store_batch
 from integration.service.tick import evaluate
 from integration.service.wiring import Gradewire
 from integration.store.database import Database
@@ -85,7 +85,7 @@ class Market:
         batch = Batch([f"token:{number}" for number in values], times, table, [None] * len(values))
         with self.gradewire.database.write() as connection:
             events.lock(connection)
-            names, oldest, _ = store_batch(connection, source, batch, None, now=self.wall())
+            names, oldest, *_ = store_batch(connection, source, batch, None, now=self.wall())
             new = New(source, names, oldest, self.wall())
             evaluate(connection, self.gradewire.catalogue, self.gradewire.asked, new, due=self.wall())
 

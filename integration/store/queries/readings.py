@@ -74,6 +74,13 @@ def told_of(connection: Connection, source: str, since: int, *, live: bool = Fal
     return list(connection.scalars(query.where(c.origin == "live") if live else query))
 
 
+def newest_live(connection: Connection, source: str, subjects: Sequence[str], *, since: int) -> dict[str, int]:
+    """The newest as_of that each of some subjects has a live reading of, of those after an as_of."""
+    c = reading.c
+    query = select(c.subject, func.max(c.as_of)).where(c.source == source, c.subject.in_(subjects), c.as_of > since)
+    return {row[0]: row[1] for row in connection.execute(query.where(c.origin == "live").group_by(c.subject))}
+
+
 def newest_as_of(connection: Connection, source: str) -> int | None:
     """The newest as_of that a source has, over all subjects."""
     newest: int | None = connection.scalar(select(func.max(reading.c.as_of)).where(reading.c.source == source))
@@ -86,14 +93,13 @@ def log(
     """Rows of (subject, as_of, known_at, values, text, stored_at) that live evaluation sees, by subject, then (as_of, version).
 
     What was filled in later inside the live period (origin `reconstructed`) is not part of it. With `reconstructed` it is,
-    and a seventh value says of each row whether it is such a one; rows are then plain tuples.
+    and a seventh value says of each row whether it is such a one.
     """
     c = reading.c
     query = select(c.subject, c.as_of, c.known_at, c["values"], c.text, c.stored_at)
     query = query.add_columns(c.origin == "reconstructed") if reconstructed else query.where(c.origin != "reconstructed")
     mine = (c.source == source, c.subject.in_(subjects), c.as_of >= since)
-    found = connection.execute(query.where(*mine).order_by(c.subject, c.as_of, c.version))
-    return _tuples(found) if reconstructed else found.all()
+    return _tuples(connection.execute(query.where(*mine).order_by(c.subject, c.as_of, c.version)))
 
 
 def _tuples(found: CursorResult[Any]) -> Sequence[Any]:
@@ -169,7 +175,7 @@ def settled(connection: Connection, source: str, *, since: int, until: int, subj
     query = select(c.subject, c.as_of, c["values"], c.text).where(c.source == source, c.as_of.between(since, until))
     if subjects is not None:
         query = query.where(c.subject.in_(subjects))
-    rows = connection.execute(query.order_by(c.version)).all()
+    rows = _tuples(connection.execute(query.order_by(c.version)))
     return list({(row[0], row[1]): row for row in rows}.values())
 
 
@@ -204,7 +210,7 @@ def recent(connection: Connection, source: str, *, since: int, subjects: Sequenc
     c = reading.c
     query = select(c.subject, c.as_of, c.version, c.known_at, c["values"], c.text)
     query = query.where(c.source == source, c.subject.in_(subjects), c.as_of >= since, c.origin != "reconstructed")
-    return connection.execute(query.order_by(c.subject, c.as_of, c.version)).all()
+    return _tuples(connection.execute(query.order_by(c.subject, c.as_of, c.version)))
 
 
 def latest(connection: Connection, source: str, subjects: Sequence[str]) -> dict[str, tuple[int, bytes]]:
