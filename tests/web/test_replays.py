@@ -53,7 +53,7 @@ def test_what_is_wrong_is_named(both: Gradewire, wall: Wall, refused: Any):
     refused(ada.post("replays", {**wanted, "until": "2020-01-01"}), 422, "until")
     refused(ada.post("replays", {**wanted, "dry_run": "yes"}), 422, "dry_run")
     refused(ada.post("replays", {**wanted, "destination_id": None}), 422, "destination_id")
-    refused(ada.post("replays", {**wanted, "destination_id": "dst_none"}), 404, None)
+    refused(ada.post("replays", {**wanted, "destination_id": "dst_none"}), 404, "destination_id")
     refused(ada.get("replays/rpl_none"), 404, None)
     ada.post(f"destinations/{place}/pause")
     assert ada.post("replays", wanted).status_code == 201
@@ -65,7 +65,7 @@ def test_another_accounts_are_not_seen(both: Gradewire, wall: Wall, refused: Any
     bob = asker(ada.app, both, "bob@example.com")
     wanted = {"kind": "failed", "destination_id": place, "since": iso(NOW)}
     identity = ada.post("replays", wanted).get_json()["id"]
-    refused(bob.post("replays", wanted), 404, None)
+    refused(bob.post("replays", wanted), 404, "destination_id")
     refused(bob.get(f"replays/{identity}"), 404, None)
     refused(bob.post(f"replays/{identity}/cancel"), 404, None)
     assert bob.get("replays").get_json() == []
