@@ -115,7 +115,7 @@ def latency(machine: Machine) -> Figures:
         receiver = stack.enter_context(machine.process("tests.benchmarks.slow", str(LATENCY_MS)))
         assert receiver.stdout
         port = int(receiver.stdout.readline())
-        sink = servers.Sink(f"http://127.0.0.1:{port}", port)
+        sink = servers.Sink(port, port)
         fresh = stack.enter_context(machine.seeded("postgresql", sink.url, concurrency=1))
         rate, memory = ours(machine, fresh, sink, workers=1)
     return {"per_second": rate, "share": rate / (CONCURRENT / LATENCY_MS * 1000), "worker_mb": memory}
