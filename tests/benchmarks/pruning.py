@@ -27,7 +27,7 @@ from integration.config import load
 from integration.service.deliver import drain
 from integration.service.retention import tidy
 from integration.service.ways import build_ways
-from integration.service.wiring import Gradewire, build
+from integration.service.wiring import Gradewire, build, wall_clock
 from integration.store.database import Database
 from integration.store.secrets import Vault
 from integration.store.tables import attempt, delivery, event
@@ -36,7 +36,7 @@ from tests.benchmarks import seed
 
 ROOT = Path(__file__).parents[2]
 #: When the old attempts were made: more than 30 days before any day on which this may run.
-OLD = seed.NOW - 100 * 86_400_000
+OLD = wall_clock() - 100 * 86_400_000
 _NUMBERS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count) SELECT i FROM n",
     "postgresql": "SELECT i FROM generate_series(1, CAST(:count AS integer)) AS n(i)",
@@ -62,7 +62,7 @@ def fill(fresh: Database, count: int) -> None:
 def old(fresh: Database) -> int:
     """How many old attempts there are."""
     with fresh.read() as connection:
-        return int(connection.scalar(select(func.count()).where(attempt.c.at < seed.NOW)) or 0)
+        return int(connection.scalar(select(func.count()).where(attempt.c.at < OLD + 86_400_000)) or 0)
 
 
 def prune() -> None:

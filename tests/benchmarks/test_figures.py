@@ -33,11 +33,15 @@ def last_line(*command: str) -> dict[str, dict[str, float]]:
 
 def test_the_delivery_benchmark_ends_with_its_figures() -> None:
     found = last_line("tests.benchmarks.delivery", "--json", "--rounds=1", "--deliveries=600", "--compared=20")
-    assert set(found) == {"sqlite", "postgresql", "embedded"}
-    for figures in found.values():
-        assert set(figures) == {"per_second", "ratio"}
-        assert figures["per_second"] > 0
-        assert figures["ratio"] > 0
+    single = {"idle_p99_ms", "growth", "worker_mb"}
+    assert set(found) == {"sqlite", "postgresql", "embedded", "tls", "latency", "hanging", *single}
+    for kind in ("sqlite", "postgresql", "embedded"):
+        assert found[kind]["per_second"] > 0
+        assert found[kind]["ratio"] > 0
+    assert all(found[name] > 0 for name in single)
+    assert found["tls"]["ratio"] > 0
+    assert found["latency"]["share"] > 0
+    assert found["hanging"]["share"] > 0
 
 
 def test_the_transport_benchmark_ends_with_its_figures() -> None:

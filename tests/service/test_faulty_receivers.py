@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from integration import channels
-from integration.service.lanes import WIDTH
+from integration.service.ways import WIDTH
 from integration.store.database import Database
 from integration.store.queries import deliveries
 from integration.wire.http import Transport

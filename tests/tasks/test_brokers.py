@@ -153,7 +153,7 @@ def test_four_workers_share_the_load_and_send_each_delivery_once(
         client = configure(Celery("client"), load(told))
         for _ in logs:
             client.send_task("tasks.drain", queue="gradewire")
-        receiver.wait_for(6_000, 60)
+        receiver.wait_for(6_000, 150)
         wait(lambda: states(here) == {"delivered": 6_000}, 30, "not written down")
         time.sleep(0.5)
         shares = [sum(line["delivered"] for line in lines(log) if line["event"] == "drain") for log in logs]

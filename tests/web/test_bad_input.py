@@ -153,7 +153,7 @@ def test_a_body_that_is_no_json_object(ada: Asker, refused: Refused):
 def test_a_destination_that_is_not_there_is_named_by_the_field_it_was_asked_for_by(ada: Asker, refused: Refused, market: Market):
     wish = {"trigger": "grade_changed", "destination_id": "dst_none"}
     assert "You have no destination 'dst_none'" in refused(ada.post("subscriptions", wish), 404, "destination_id")
-    refused(ada.get("destinations/dst_none"), 404, None)
+    refused(ada.get("destinations/dst_none"), 404, "destination_id")
 
 
 def test_a_condition_that_the_plan_has_not_is_named_with_what_may_stand_there_instead(
