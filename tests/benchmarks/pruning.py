@@ -24,6 +24,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import delete, func, select, text
 
 from integration.config import load
+from integration.domain.retry import DAY
 from integration.service.deliver import drain
 from integration.service.retention import tidy
 from integration.service.ways import build_ways
@@ -35,8 +36,8 @@ from tests import servers
 from tests.benchmarks import seed
 
 ROOT = Path(__file__).parents[2]
-#: When the old attempts were made: more than 30 days before any day on which this may run.
-OLD = wall_clock() - 100 * 86_400_000
+#: When the old attempts were made, and what is older than they can be: both beyond the 30 days that attempts are kept.
+OLD, LIMIT = wall_clock() - 100 * DAY, wall_clock() - 50 * DAY
 _NUMBERS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count) SELECT i FROM n",
     "postgresql": "SELECT i FROM generate_series(1, CAST(:count AS integer)) AS n(i)",
@@ -62,7 +63,7 @@ def fill(fresh: Database, count: int) -> None:
 def old(fresh: Database) -> int:
     """How many old attempts there are."""
     with fresh.read() as connection:
-        return int(connection.scalar(select(func.count()).where(attempt.c.at < OLD + 86_400_000)) or 0)
+        return int(connection.scalar(select(func.count()).where(attempt.c.at < LIMIT)) or 0)
 
 
 def prune() -> None:
@@ -118,7 +119,7 @@ def measure(kind: str, pairs: int, count: int, attempts: int) -> dict[str, float
         url = f"sqlite:///{folder}/bench.db" if kind == "sqlite" else stack.enter_context(servers.postgresql(durable=True))
         sink, key = stack.enter_context(servers.nginx_sink()), Fernet.generate_key().decode()
         fresh = stack.enter_context(seed.database(url, sink.url, key))
-        here = Gradewire(load({"GRADEWIRE_ALLOW_PRIVATE": "1"}), fresh, Vault([key]))
+        here = Gradewire(load({"GRADEWIRE_ALLOW_PRIVATE": "1", "GRADEWIRE_DESTINATION_RATE": "1000"}), fresh, Vault([key]))
         ways = build_ways(here)
         stack.callback(ways.transport.close)
         fill(fresh, attempts)
