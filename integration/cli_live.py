@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
+import threading
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,19 +47,28 @@ def listen(forward: str, server: str | None, key: str | None, secret: str | None
     server, key = (server or _server(settings)).rstrip("/"), key or _key(settings)
     query = {name: "true" if value is True else value for name, value in view.items() if value}
     file = state or _state(settings, server, key, forward, query)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with held(file):
         kept = State.load(file, secret or "")
         listener = Listener(server, key, forward, kept, query, _tell)
+        _end_with(listener.stop)
         console.print(f"Listening to {server}, posting to {forward}.")
         console.print(f"Signing secret  {kept.secret}  (Standard Webhooks)")
-        console.print(
-            "Ctrl-C ends it; started again, it goes on where it was." if not kept.cursor else "It goes on where it was."
-        )
-        try:
-            listener.run()
-        except KeyboardInterrupt:
-            console.print("Stopped.")
+        console.print("It goes on where it was." if kept.cursor else "Ctrl-C ends it; started again, it goes on where it was.")
+        listener.run()
+        console.print("Stopped.")
+
+
+def _end_with(stop: threading.Event) -> None:
+    """End at Ctrl-C or SIGTERM, after what is under way; at the second one, at once."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()  # and no more: an exception raised inside a callback of libcurl would be lost
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in numbers:
+        signal.signal(number, end)
 
 
 def _server(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from integration.domain.cursors import START, cursor, mark, parse
 from integration.domain.errors import BadCursor, InvalidInput
+from integration.domain.retry import DAY
 from integration.service.asking import trigger_of
 from integration.service.subscribe import subscription_row
 from integration.service.wiring import Gradewire
@@ -20,6 +21,9 @@ from integration.store.queries.event_log import View
 MOST = 1_000
 #: Events that one read looks at, however few of them its reader sees: so that every read is short.
 STRETCH = 20_000
+#: Who asks for what is known since a time begins so long (ms) before it: what is known is stored, at once or later, and clocks
+#: are set back by less. The view leaves out what is older.
+SET_BACK = DAY
 _SUBJECT = re.compile(r"(token|index):[0-9]{1,18}|market")
 
 
@@ -74,8 +78,7 @@ def begin(gradewire: Gradewire, view: View, text: str | None, *, at_newest: bool
         if text:
             return _resolve(connection, text)
         if view.since is not None:
-            first = event_log.first_known(connection, view.since)
-            return event_log.newest(connection) if first is None else first - 1
+            return max(event_log.first_stored(connection, view.since - SET_BACK) - 1, START)
         return event_log.newest(connection) if at_newest else START
 
 

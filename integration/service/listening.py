@@ -9,11 +9,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -94,7 +94,7 @@ def held(file: Path) -> Iterator[None]:
 class Listener:
     """Reads `server`'s stream with a `key` and posts to `forward`. `query` says which events, as the API's own parameters do.
 
-    `told` hears of each try. `sleep` and `clock` (seconds) are for tests.
+    `told` hears of each try. Once `stop` is set it ends, after what is under way. `sleep` (seconds) is for tests.
     """
 
     server: str
@@ -103,8 +103,8 @@ class Listener:
     state: State
     query: Mapping[str, str] = field(default_factory=dict)
     told: Callable[[Told], None] = lambda _told: None
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.time
+    stop: threading.Event = field(default_factory=threading.Event)
+    sleep: Callable[[float], object] | None = None
 
     def __post_init__(self) -> None:
         for name in ("server", "forward"):
@@ -113,16 +113,16 @@ class Listener:
                 raise InvalidInput(f"{name}: Give an address like http://localhost:3000/hook.", field=name)
 
     def run(self) -> None:
-        """Listen until interrupted. Raises GradewireError where going on makes no sense."""
+        """Listen until stopped. Raises GradewireError where going on makes no sense."""
         transport = Transport[Any](allow_private=True)
         lost = 0
         try:
-            while True:
+            while not self.stop.is_set():
                 try:
-                    for frame in follow(self._url(), self._headers()):
+                    for frame in follow(self._url(), self._headers(), self.stop.is_set):
                         lost = 0
-                        if frame.data:
-                            self._deliver(transport, frame)
+                        if frame.data and not self._deliver(transport, frame):
+                            return
                         self.state.keep(frame.id)
                 except StreamRefused as refused:
                     self._wait(lost, self._refusal(refused), refused.retry_after)
@@ -140,23 +140,28 @@ class Listener:
     def _headers(self) -> dict[str, str]:
         return {"X-Api-Key": self.key, **({"Last-Event-ID": self.state.cursor} if self.state.cursor else {})}
 
-    def _deliver(self, transport: Transport[Any], frame: Frame) -> None:
-        """Post an event until it is taken: what comes after it waits."""
-        event = _decoded(frame.data)
-        for tries in count():
-            body = frame.data.encode()
-            signature = signed_headers(self.state.secret, event["id"], int(self.clock()), body)
+    def _deliver(self, transport: Transport[Any], frame: Frame) -> bool:
+        """Post an event until it is taken: what comes after it waits. False where it was stopped before that."""
+        event, body, tries = _decoded(frame.data), frame.data.encode(), 0
+        while True:
+            signature = signed_headers(self.state.secret, event["id"], int(time.time()), body)
             reply = transport.send(HttpRequest(self.forward, body, headers=JSON), signature)
             self.told(Told(event, tries, reply))
             if 200 <= reply.status < 300:
-                return
-            self.sleep(WAITS[min(tries, len(WAITS) - 1)])
+                return True
+            self._pause(WAITS[min(tries, len(WAITS) - 1)])
+            if self.stop.is_set():
+                return False
+            tries += 1
+
+    def _pause(self, seconds: float) -> None:
+        (self.sleep or self.stop.wait)(seconds)
 
     def _wait(self, lost: int, trouble: str, at_least: float | None = None) -> None:
         wait = max(WAITS[min(lost, len(WAITS) - 1)], min(at_least or 0.0, WAITS[-1]))
         if lost == 0:
             self.told(Told({}, trouble=f"{trouble} Trying again."))
-        self.sleep(wait)
+        self._pause(wait)
 
     def _refusal(self, refused: StreamRefused) -> str:
         """What was wrong, for what passes; raises GradewireError for what does not."""

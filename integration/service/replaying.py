@@ -237,8 +237,8 @@ def _step(gradewire: Gradewire, connection: Connection, job: Any, **values: Any)
 
 
 def _set_back(gradewire: Gradewire, connection: Connection, job: Any) -> tuple[int | None, int]:
-    ids = replays.next_undone(connection, job, BATCH)
-    return (ids[-1], replays.set_back(connection, job, ids, gradewire.now())) if ids else (None, 0)
+    ids, looked = replays.next_undone(connection, job, BATCH)
+    return (ids[-1], replays.set_back(connection, job, ids, gradewire.now())) if ids else (looked, 0)
 
 
 def _owe_missing(gradewire: Gradewire, connection: Connection, job: Any) -> tuple[int | None, int]:

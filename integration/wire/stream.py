@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,8 +70,8 @@ class Frames:
         return Frame(last.get("id", ""), last.get("event", ""), data)
 
 
-def follow(url: str, headers: Mapping[str, str]) -> Iterator[Frame]:
-    """The blocks of a stream, until the server ends it. Nothing is read while the caller is busy with one.
+def follow(url: str, headers: Mapping[str, str], over: Callable[[], bool] = lambda: False) -> Iterator[Frame]:
+    """The blocks of a stream, until the server ends it, or `over` says so. Nothing is read while the caller is busy with one.
 
     Raises StreamRefused where the answer is no stream, StreamLost where it cannot be had or breaks off.
     """
@@ -86,6 +86,8 @@ def follow(url: str, headers: Mapping[str, str]) -> Iterator[Frame]:
         ended: list[str] | None = None
         refusal = b""
         while ended is None:
+            if over():
+                return
             multi.perform()
             ended = _ended(multi)
             while came:

@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, update
 
 from integration.config import load
 from integration.domain.errors import BadCursor, InvalidInput, NotFound
+from integration.domain.retry import DAY, HOUR, MINUTE
 from integration.service import event_log
 from integration.service.event_log import Page, begin, read, view_of
 from integration.service.wiring import Gradewire
@@ -208,16 +209,38 @@ def test_a_reader_misses_nothing_while_several_write(given: Given, gradewire: Gr
 
 def test_a_long_past_is_looked_through_in_short_reads(given: Given, gradewire: Gradewire):
     rows = [
-        {"seq": n, "id": f"evt_{n}", "rule_id": "rul_1", "trigger": "t", "subject": "token:1", "as_of": n, "known_at": NOW + n}
-        | {"created_at": NOW, "payload": "{}"}
+        {
+            "seq": n,
+            "id": f"evt_{n}",
+            "rule_id": "rul_1",
+            "trigger": "t",
+            "subject": "token:1",
+            "as_of": n,
+            "known_at": NOW + n * MINUTE,
+        }
+        | {"created_at": NOW + n * MINUTE, "payload": "{}"}
         for n in range(1, 50_001)
     ]
     with given.database.write() as connection:
         connection.execute(insert(event), rows)
     found = page(gradewire)
     assert (found.seq, found.more) == (event_log.STRETCH, True)
-    assert page(gradewire, since=NOW + 49_999, everything=True).seq == 50_000
-    assert len(page(gradewire, since=NOW + 49_999, everything=True).events) == 2
+    late = page(gradewire, since=NOW + 49_999 * MINUTE, everything=True)
+    assert (late.seq, len(late.events), late.more) == (50_000, 2, False)
+    assert (
+        page(gradewire, since=NOW - 10 * DAY, everything=True, limit=1).events[0].cursor
+        == page(gradewire, everything=True).events[0].cursor
+    )
+
+
+def test_what_is_known_since_a_time_is_found_also_where_the_clock_was_set_back(given: Given, gradewire: Gradewire):
+    all_ = given.owes("a", events=40)
+    for seq in range(1, 41):
+        at = NOW + seq * HOUR - (5 * HOUR if seq > 20 else 0)
+        given.change(update(event).where(event.c.seq == seq).values(known_at=at, created_at=at))
+    for hours in range(-1, 37):
+        known = [one for seq, one in enumerate(all_, 1) if seq - (5 if seq > 20 else 0) >= hours]
+        assert ids(page(gradewire, since=NOW + hours * HOUR)) == known
 
 
 def test_rules_that_are_in_nobodys_catalogue_do_no_harm(given: Given, gradewire: Gradewire):

@@ -334,6 +334,29 @@ def test_it_says_where_it_listens_with_which_secret_and_what_became_of_each(
     assert running.returncode == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ended_while_its_address_refuses_it_stops_soon_and_the_event_comes_again(
+    gradewire: Gradewire, wall: Wall, receiver: Receiver, tmp_path: Path, number: signal.Signals
+):
+    file = tmp_path / "state.json"
+    receiver.on("/hook", Answer(500), Answer(500), Answer(200))
+    with serving(gradewire, wall) as served:
+        running = start(served, receiver, file)
+        wait_for_cursor(file)
+        (identity,) = served.owe(1, 1)
+        receiver.wait_for(2, 20)  # it now waits 2 seconds before it tries again
+        began = time.monotonic()
+        running.send_signal(number)
+        told, _ = running.communicate(timeout=20)
+        assert time.monotonic() - began < 1.5
+        assert (running.returncode, "Stopped." in told, "Traceback" in told) == (0, True, False)
+        again = start(served, receiver, file)
+        receiver.wait_for(3, 20)
+        again.terminate()
+        again.communicate(timeout=20)
+    assert [request.headers["webhook-id"] for request in receiver.requests] == [identity] * 3
+
+
 def test_it_needs_neither_the_web_application_nor_a_database() -> None:
     code = (
         "import sys, integration.cli_live, integration.service.listening;"

@@ -29,8 +29,8 @@ class View(NamedTuple):
 
 def ends(connection: Connection) -> tuple[int, int]:
     """(oldest, newest) seq; zeros where there are no events."""
-    found = connection.execute(select(func.min(event.c.seq), func.max(event.c.seq))).one()
-    return int(found[0] or 0), int(found[1] or 0)
+    # apart: asked for both at once, SQLite would look at every event
+    return int(connection.scalar(select(func.min(event.c.seq))) or 0), newest(connection)
 
 
 def newest(connection: Connection) -> int:
@@ -44,10 +44,22 @@ def id_at(connection: Connection, seq: int) -> str | None:
     return found
 
 
-def first_known(connection: Connection, since: int) -> int | None:
-    """The seq of the first event that became known since a time (ms)."""
-    found: int | None = connection.scalar(select(func.min(event.c.seq)).where(event.c.known_at >= since))
-    return found
+def first_stored(connection: Connection, since: int) -> int:
+    """The seq from which on events were stored since a time (ms), by halves: they are numbered as they are stored.
+
+    Where the clock was set back in between, it may be one of several such places.
+    """
+    c = event.c
+    low, high = ends(connection)
+    high += 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(select(c.seq, c.created_at).where(c.seq >= middle).order_by(c.seq).limit(1)).first()
+        if row is None or row.created_at >= since:
+            high = middle
+        else:
+            low = row.seq + 1
+    return low
 
 
 def page(connection: Connection, view: View, *, after: int, upto: int, limit: int) -> Sequence[Any]:

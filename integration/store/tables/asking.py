@@ -53,7 +53,6 @@ event = Table(
     Column("account_id", Text),
     UniqueConstraint("rule_id", "subject", "as_of"),
     Index("ix_event_trigger_seq", "trigger", "seq"),
-    Index("ix_event_known_at_seq", "known_at", "seq"),
     Index("ix_event_account_id", "account_id", sqlite_where=text("account_id IS NOT NULL"),
           postgresql_where=text("account_id IS NOT NULL")),
 )  # fmt: skip

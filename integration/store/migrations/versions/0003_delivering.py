@@ -68,7 +68,6 @@ def upgrade() -> None:
     for index in INDEXES:
         partial_index(index[0], "delivery", index[1], index[2])
     op.drop_index("ix_delivery_due", "delivery")
-    op.create_index("ix_event_known_at_seq", "event", ["known_at", "seq"])
     partial_index("ix_event_account_id", "event", ["account_id"], "account_id IS NOT NULL")
     op.create_table(
         "owner_notice",
@@ -137,7 +136,6 @@ def downgrade() -> None:
     op.execute("UPDATE delivery SET state = 0 WHERE state IN (4, 6)")
     op.execute("UPDATE delivery SET state = 2 WHERE state = 5")
     partial_index("ix_delivery_due", "delivery", ["next_attempt_at"], "state = 0")
-    op.drop_index("ix_event_known_at_seq", "event")
     op.drop_index("ix_event_account_id", "event")
     for name, _columns, _where in reversed(INDEXES):
         op.drop_index(name, "delivery")
