@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from celery import Celery, signals
@@ -83,6 +84,16 @@ def configure(app: Celery, settings: Settings) -> Celery:
         timezone="UTC",
     )
     return app
+
+
+@signals.worker_init.connect
+@signals.worker_process_init.connect
+def _collect_seldom(**_given: Any) -> None:
+    """What is loaded by now stays for good, and what a delivery makes refers to itself nowhere: by default, looking for rings
+    among all of that takes a worker an eighth of its time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @signals.setup_logging.connect

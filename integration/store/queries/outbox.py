@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, TextClause, select, text, update
 
 from integration.store.queries._dialect import array
@@ -153,7 +153,7 @@ def news(connection: Connection, known: Mapping[str, int], now: int) -> dict[str
     """Of destinations known as they were at a time (their `changed_at`), those of which there is more to say than that
     they are as before, active, well, and free to be sent to at `now`. A removed one has the status "removed"."""
     if connection.dialect.name == "sqlite":
-        found = _json(connection, _PLACES_SQLITE, (json.dumps(known), now))
+        found = _json(connection, _PLACES_SQLITE, (orjson.dumps(known).decode(), now))
     else:
         given = {"ids": array(known), "changes": array(known.values()), "now": now}
         found = _rows(connection, _PLACES_POSTGRESQL, given)
@@ -177,7 +177,7 @@ _SILENT_POSTGRESQL = text("""
 def silent_subscriptions(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
     """Those of these subscriptions that are not active: (status, reason)."""
     if connection.dialect.name == "sqlite":
-        found = _json(connection, _SILENT_SQLITE, (json.dumps(ids),))
+        found = _json(connection, _SILENT_SQLITE, (orjson.dumps(ids).decode(),))
     else:
         found = _rows(connection, _SILENT_POSTGRESQL, {"ids": array(ids)})
     return {row[0]: (row[1], row[2]) for row in found}
@@ -190,7 +190,7 @@ def by_themselves(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 
 def _json(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Rows:
-    rows: Rows = json.loads(connection.exec_driver_sql(sql, parameters).scalar_one())
+    rows: Rows = orjson.loads(connection.exec_driver_sql(sql, parameters).scalar_one())
     return rows
 
 
