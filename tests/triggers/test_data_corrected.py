@@ -17,6 +17,7 @@ from integration.domain.catalogue import Options, Trigger, told_by
 from integration.domain.history import Log, Told
 from integration.domain.ids import canonical, event_id
 from integration.triggers import load
+from integration.triggers._conditions import WRITTEN
 from integration.triggers.data_corrected import TRIGGER
 from tests.triggers.logs import DAY, case_log, cut_log, loaded
 from tests.triggers.strategies import rules_with_log
@@ -218,9 +219,9 @@ def test_events_of_a_compound_rule_can_be_corrected() -> None:
             {"trigger": ["There is no trigger 'token_rankin'. Did you mean token_ranking or index_ranking?"]},
         ),
         ({"trigger": "sharpe_threshold", "options": {"levl": 1}}, {"options": {"levl": ["Unknown option. Did you mean level?"]}}),
-        ({"options": {}}, {"trigger": ["Missing data for required field."]}),
-        ({"trigger": "sharpe_threshold", "options": []}, {"options": ["Not a valid mapping type."]}),
-        (None, ["Field may not be null."]),
+        ({"options": {}}, {"trigger": ["Name a trigger, such as grade_threshold."]}),
+        ({"trigger": "sharpe_threshold", "options": []}, {"options": ['Write options as an object, such as {"level": 80}.']}),
+        (None, [f"Write a rule as {WRITTEN}."]),
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_name(of: Any, messages: Any) -> None:
