@@ -245,13 +245,13 @@ class Trigger:
     `sources(options)` names what must be polled; the first is the clock, the others stand beside it in the history.
     `scan` is pure: it returns the firings of a history, each at one of its as_of. `summary(fields)` is one sentence from
     the payload's own fields. `holds(history, options)` says at each reading whether a lasting condition is true: 1, 0, or
-    -1 where that is not known; there is none, or it answers None, for what only happens. `keeps(options)` is what must be so
-    while it is true, where that can be said of one number. `watch(options)` says what must
-    happen to one of the clock's metrics before a rule can fire, so that a whole poll can be screened at once; none for
-    what cannot be said so. `tell(log, options)` stands in for `scan` where events follow from the order in which readings
-    became known: see `told_by`. `against(options)` is the subject that others are compared with, about which itself nothing
-    can fire. `inside(options)` are the rules that options hold, each by its place in them; `held_from` is
-    the semantics that a trigger had when rules could first hold it: see `semantics_of`.
+    -1 where that is not known; there is none, or it answers None, for what only happens. `keeps(options)` is what must be
+    so while it is true, where that can be said of one number. `watch(options)` says what must happen to one of the clock's
+    metrics before a rule can fire, so that a whole poll can be screened at once; none for what cannot be said so.
+    `tell(log, options)` stands in for `scan` where events follow from the order in which readings became known: see
+    `told_by`. `against(options)` is the subject that others are compared with, about which itself nothing can fire.
+    `inside(options)` are the rules that options hold, each by its place in them; `held_from` is the semantics that a
+    trigger had when rules could first hold it: see `semantics_of`.
     """
 
     key: str
