@@ -11,6 +11,7 @@ from integration.domain.message import Dead, Delivered, Reply, Retry, Verdict
 USER_AGENT = "User-Agent: Gradewire/1"
 JSON = ("Content-Type: application/json", USER_AGENT)
 
+_DELIVERED = Delivered()
 _UNANSWERED = {
     "resolve": "The host name was not found.",
     "connect": "No connection could be made.",
@@ -57,7 +58,7 @@ def http_verdict(reply: Reply, own: Mapping[int, Verdict]) -> Verdict:
     if reply.status == 0:
         return unanswered(reply)
     if 200 <= reply.status < 300:
-        return Delivered()
+        return _DELIVERED
     if 300 <= reply.status < 400:
         return Retry(reason=f"{named(reply.status)}: redirects are not followed.")
     return own.get(reply.status) or Retry(wish(reply), f"{named(reply.status)}.")

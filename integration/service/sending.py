@@ -176,8 +176,7 @@ class Sender:
         if channel.prepare is not None and not job.lane.target.prepared:
             job.stage = "prepare"
             return channel.prepare(config)
-        unsure = [one.message for one in job.owed if one.ambiguous]
-        if channel.probe is not None and unsure:
+        if channel.probe is not None and (unsure := [one.message for one in job.owed if one.ambiguous]):
             job.stage = "probe"
             return channel.probe(unsure, config)
         return channel.render([one.message for one in job.owed], config)
@@ -260,7 +259,7 @@ class Sender:
             alone = self._ledger.settle(lane.target, one, reply, verdict, now)
         if alone:
             self._put_back(lane, alone)
-        elif len(lane.waiting) * lane.pace_ms > HORIZON_MS * (width := lane.width(self._ways.peers)):
+        elif lane.waiting and len(lane.waiting) * lane.pace_ms > HORIZON_MS * (width := lane.width(self._ways.peers)):
             keep = int(HORIZON_MS * width / lane.pace_ms)
             self._put_back(lane, now + HORIZON_MS, lane.pace_ms / width, keep)
 

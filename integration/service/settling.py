@@ -80,24 +80,12 @@ class Ledger:
 
     def settle(self, target: Target, one: Owed, reply: Reply, verdict: Verdict, now: int) -> int:
         """Note an attempt and what it means. Returns until when (ms) the destination is to be left alone, 0 for not."""
-        alone = 0
-        if not isinstance(verdict, Delivered):
-            verdict = replace(verdict, reason=masked_text(verdict.reason, target.secrets))
         if isinstance(verdict, Delivered):
             self.counts.delivered += 1
-            outcome, name = one.becomes(DELIVERED, now, attempts=one.attempts + 1), "delivered"
-        elif isinstance(verdict, Retry):
-            outcome, name, alone = self._later(target, one, reply, verdict, now)
-        elif verdict.scope == "destination":
-            # Once its owner has mended it, it gets all of this: so nothing is spent meanwhile.
-            self.counts.held += 1
-            outcome, name, alone = one.waits(now + HOLD_MS, _text(verdict.reason)), "retry", now + HOLD_MS
-            self.change(partial(health.disable, destination_id=target.id, reason=_text(verdict.reason), now=now))
+            outcome, name, alone = one.becomes(DELIVERED, now, attempts=one.attempts + 1), "delivered", 0
         else:
-            outcome, name = self._never(target, one, verdict, now), "dead"
-            alone = now + SCHEDULE[0] if verdict.scope == "gone" else 0
-        if isinstance(verdict, Dead) and verdict.scope != "message":
-            self.closed.add(target.id)
+            verdict = replace(verdict, reason=masked_text(verdict.reason, target.secrets))
+            outcome, name, alone = self._not_delivered(target, one, reply, verdict, now)
         for change in faring.note(target, reply, verdict, one.attempts + 1, now):
             self.change(change)
         alone = max(alone, target.open_until if target.open_until > now else 0)
@@ -107,6 +95,21 @@ class Ledger:
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
         self.attempts.made(target, one, reply, name)
         return alone
+
+    def _not_delivered(
+        self, target: Target, one: Owed, reply: Reply, verdict: Retry | Dead, now: int
+    ) -> tuple[Outcome, str, int]:
+        if isinstance(verdict, Retry):
+            return self._later(target, one, reply, verdict, now)
+        if verdict.scope != "message":
+            self.closed.add(target.id)
+        if verdict.scope == "destination":
+            # Once its owner has mended it, it gets all of this: so nothing is spent meanwhile.
+            self.counts.held += 1
+            reason = _text(verdict.reason)
+            self.change(partial(health.disable, destination_id=target.id, reason=reason, now=now))
+            return one.waits(now + HOLD_MS, reason), "retry", now + HOLD_MS
+        return self._never(target, one, verdict, now), "dead", now + SCHEDULE[0] if verdict.scope == "gone" else 0
 
     def _later(self, target: Target, one: Owed, reply: Reply, verdict: Retry, now: int) -> tuple[Outcome, str, int]:
         attempts = one.attempts + 1
