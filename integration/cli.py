@@ -82,6 +82,7 @@ def up(port: int | None, host: str | None, day: str | None, tokens: int | None, 
 @click.option("--port", default=8799, show_default=True)
 @click.option("--day", default="24h", show_default=True, help="Length of a market day: 5s, 1m, 24h.")
 @click.option("--tokens", default=200, show_default=True, help="Tokens in the market, 40 to 6000.")
+@click.option("--coming", default=0, show_default=True, help="How many of them are listed later, one every ten days.")
 @click.option("--seed", default=7, show_default=True, help="Another seed is another market.")
 @click.option("--plan", default="premium", show_default=True, type=click.Choice(["free", "advanced", "premium", "vip"]))
 @click.option("--start", default="2024-01-01", show_default=True, help="The market's first today.")

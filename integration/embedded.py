@@ -30,6 +30,8 @@ from integration.service.wiring import Gradewire, build, wall_clock
 
 FIRST_DAY = date(2024, 1, 1)
 SANDBOX_PLAN = "vip"
+#: One in so many of the sandbox's tokens is listed only while it runs, so that new listings can be seen.
+COMING = 20
 #: What the plan's calls a minute are enough for. A faster or larger sandbox lets itself be asked so much more often:
 #: polls that wait for the next minute would fall behind its clock for good.
 PLAN_DAY_S, PLAN_TOKENS = 5.0, 200
@@ -110,21 +112,24 @@ def _local(settings: Settings) -> Iterator[Settings]:
         changes["allow_private"] = True
     if not settings["public_url"]:
         changes["public_url"] = f"http://{settings['host']}:{settings['port']}"
-    if not settings.sandbox:
+    elsewhere = settings["sandbox_key"] and "TOKENMETRICS_URL" in os.environ
+    if not settings.sandbox or elsewhere:
         yield settings.replace(**changes)
         return
     from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings, parse_day
 
     replay = Path(settings["sandbox_replay"]) if settings["sandbox_replay"] else None
+    plan = settings["plan"] if "GRADEWIRE_PLAN" in os.environ else SANDBOX_PLAN
     try:
         day = parse_day(settings["sandbox_day"])
-        calls = settings["calls_per_minute"] or _calls_a_minute(day, settings["sandbox_tokens"])
+        calls = settings["calls_per_minute"] or _calls_a_minute(plan, day, settings["sandbox_tokens"])
         market = SandboxSettings(
             tokens=settings["sandbox_tokens"],
+            coming=settings["sandbox_tokens"] // COMING,
             replay=replay,
             day=day,
             start=_market_day(settings, FIRST_DAY if replay is None else date(2021, 4, 1)),
-            plan=SANDBOX_PLAN,
+            plan=plan,
             calls_per_minute=2 * calls,  # its minute begins at another second than ours
         )
         running = RunningSandbox(market)
@@ -133,7 +138,7 @@ def _local(settings: Settings) -> Iterator[Settings]:
     with running as sandbox:
         clock = sandbox.sandbox.clock
         changes |= {
-            "plan": SANDBOX_PLAN,
+            "plan": plan,
             "calls_per_minute": calls,
             "tokenmetrics_url": sandbox.url,
             "sandbox_key": SANDBOX_KEY,
@@ -144,9 +149,9 @@ def _local(settings: Settings) -> Iterator[Settings]:
         yield settings.replace(**changes)
 
 
-def _calls_a_minute(day: float, tokens: int) -> int:
+def _calls_a_minute(plan: str, day: float, tokens: int) -> int:
     """How many calls a minute polling a sandbox takes at most, with `day` seconds to a market day."""
-    return round(PLANS[SANDBOX_PLAN][1] * max(1.0, PLAN_DAY_S / day) * max(1.0, tokens / PLAN_TOKENS))
+    return round(PLANS[plan][1] * max(1.0, PLAN_DAY_S / day) * max(1.0, tokens / PLAN_TOKENS))
 
 
 def _market_day(settings: Settings, first: date) -> date:

@@ -23,7 +23,8 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from integration.cli import main
-from integration.embedded import _calls_a_minute
+from integration.config import load
+from integration.embedded import _calls_a_minute, _local
 from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
 from integration.store.database import Database
 from integration.store.tables import heartbeat, inbox_hook, inbox_mail, poll
@@ -281,7 +282,37 @@ def test_a_data_folder_that_cannot_be_is_named_with_the_remedy(tmp_path: Path) -
 
 @pytest.mark.parametrize(("day", "tokens", "calls"), [(5.0, 200, 600), (60.0, 40, 600), (0.5, 200, 6_000), (5.0, 6_000, 18_000)])
 def test_a_fast_or_large_sandbox_lets_itself_be_asked_more(day: float, tokens: int, calls: int) -> None:
-    assert _calls_a_minute(day, tokens) == calls
+    assert _calls_a_minute("vip", day, tokens) == calls
+
+
+def test_a_plan_that_is_set_is_that_of_the_sandbox_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"GRADEWIRE_DATA": str(tmp_path), "GRADEWIRE_PLAN": "advanced", "GRADEWIRE_SANDBOX_TOKENS": "40"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with _local(load()) as settings:
+        assert (settings["plan"], settings["calls_per_minute"]) == ("advanced", 60)
+        answer = {
+            endpoint: requests.get(
+                f"{settings['tokenmetrics_url']}/v2/{endpoint}", headers={"x-api-key": SANDBOX_KEY}, timeout=10
+            )
+            for endpoint in ("quantmetrics", "ai-reports")
+        }
+        assert answer["quantmetrics"].ok
+        assert not answer["ai-reports"].ok
+    monkeypatch.delenv("GRADEWIRE_PLAN")
+    with _local(load()) as settings:
+        assert settings["plan"] == "vip"
+
+
+def test_a_sandbox_that_runs_elsewhere_is_used_where_its_address_and_key_are_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RunningSandbox(SandboxSettings(tokens=40)) as elsewhere:
+        monkeypatch.setenv("GRADEWIRE_DATA", str(tmp_path))
+        monkeypatch.setenv("TOKENMETRICS_URL", elsewhere.url)
+        monkeypatch.setenv("GRADEWIRE_SANDBOX_KEY", SANDBOX_KEY)
+        with _local(load()) as settings:
+            assert (settings["tokenmetrics_url"], settings["sandbox_key"], settings["speed"]) == (elsewhere.url, SANDBOX_KEY, 1.0)
 
 
 def test_a_poll_that_waits_for_upstream_holds_up_no_delivery(tmp_path: Path) -> None:

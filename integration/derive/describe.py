@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import combinations
+from typing import Any, cast
 
 from marshmallow import Schema, ValidationError, fields, missing, validate
 
-from integration.domain.catalogue import Trigger, split_source
+from integration.domain.catalogue import Options, Trigger, split_source
 
 #: The first that fits names the type.
 _TYPES: tuple[tuple[type[fields.Field[Any]], str], ...] = (
@@ -64,14 +65,49 @@ def possible_sources(trigger: Trigger) -> tuple[str, ...]:
     return tuple(dict.fromkeys(split_source(name)[0] for name in named))
 
 
-def possible_options(trigger: Trigger) -> Iterator[dict[str, Any]]:
-    """A trigger's options, loaded: the default ones, then those with each choice that each of them offers."""
-    for raw in _variants(trigger.options):
-        with contextlib.suppress(ValidationError):  # a choice that asks for another option too
-            yield trigger.options().load(raw)
+def possible_options(trigger: Trigger) -> tuple[Options, ...]:
+    """A trigger's options, loaded: the default ones, then one example for each other set of sources that it can name."""
+    return _possible(trigger.options, trigger.sources)
+
+
+@cache
+def _possible(schema: type[Schema], sources: Callable[[Options], tuple[str, ...]]) -> tuple[Options, ...]:
+    found: dict[tuple[str, ...], Options] = {}
+    for raw in _variants(schema):
+        options = loaded(schema, raw)
+        if options is not None:
+            found.setdefault(sources(options), options)
+    return tuple(found.values())
 
 
 def _variants(schema: type[Schema]) -> Iterator[dict[str, Any]]:
+    """The default options, then with each one and each two of the others that may be chosen instead."""
+    others = [{option["key"]: value} for option in describe_input(schema) for value in _others(option)]
     yield {}
-    for option in describe_input(schema):
-        yield from ({option["key"]: choice} for choice in option.get("choices", ()))
+    yield from others
+    yield from ({**one, **two} for one, two in combinations(others, 2) if one.keys() != two.keys())
+
+
+def _others(option: Mapping[str, Any]) -> Sequence[Any]:
+    """What an option may be instead of its default, where that can change which sources are read."""
+    if option["type"] == "boolean":
+        return [not option.get("default")]
+    if option["type"] in ("number", "integer") and not option.get("default"):
+        return [_number(option)]
+    return [choice for choice in option.get("choices", ()) if choice != option.get("default")]
+
+
+def _number(option: Mapping[str, Any]) -> float:
+    return float(min(max(1, option.get("min", 1)), option.get("max", 1)))
+
+
+def loaded(schema: type[Schema], raw: dict[str, Any]) -> Options | None:
+    """Options that are loaded; where a choice asks for a number too, with one. None where they do not go together."""
+    described = {option["key"]: option for option in describe_input(schema)}
+    for _ in range(2):
+        try:
+            return cast("Options", schema().load(raw))
+        except ValidationError as error:
+            missing_ = [key for key in error.messages_dict if key in described and raw.get(key) is None]
+            raw = {**raw, **{key: _number(described[key]) for key in missing_ if described[key]["type"] in ("number", "integer")}}
+    return None

@@ -105,12 +105,23 @@ def _channels(channels: Mapping[str, Channel]) -> str:
 
 def _sources(sources: Mapping[str, Source]) -> str:
     rows = [
-        (f"`{s.key}`", s.label, _origin(s), _every(s.cadence), s.plan, ", ".join(metric.name for metric in s.metrics))
+        (f"`{s.key}`", s.label, _origin(s), _every(s.cadence), s.plan, _weight(s), ", ".join(m.name for m in s.metrics))
         for s in sources.values()
     ]
-    text = "A source is an endpoint that is polled while somebody wants it, or is derived from others. The plan is the smallest\n"
-    text += "that includes the endpoint, as far as is known.\n"
-    return "\n".join([_NOTE, "# Sources\n", text, _table(("source", "what", "from", "every", "plan", "metrics"), rows)])
+    text = (
+        "A source is an endpoint that is polled while somebody wants it, or is derived from others. The plan is the smallest\n"
+        "that includes the endpoint, as far as is known. Where the plan's calls are not enough, what has less weight for\n"
+        "its calls is polled less often first, and left out first; where time is not, it waits longer. What people act on\n"
+        "within the day weighs 2: prices, signals, grades. Names and ranks are left out last.\n"
+    )
+    columns = ("source", "what", "from", "every", "plan", "weight", "metrics")
+    return "\n".join([_NOTE, "# Sources\n", text, _table(columns, rows)])
+
+
+def _weight(source: Source) -> str:
+    if source.derivation is not None:
+        return ""
+    return "most" if source.always else f"{source.weight:g}"
 
 
 def _origin(source: Source) -> str:

@@ -124,7 +124,8 @@ class Source:
     `by_plan` says whether the plan's look-back and withheld days apply.
     `plan` is the smallest plan that includes the endpoint; `gone` says why it cannot be polled at all any more.
     `max_age` (ms) is how old a reading may be where it stands beside another source's; None means two intervals or more.
-    `weight` says how much it matters where the plan's calls are short; `always` matters most.
+    `weight` says how much it matters where the plan's calls, or time, are short: 2 for what people act on within the day (prices,
+    signals, grades), 0.5 for what they read beside it, else 1. `always` matters most.
     """
 
     key: str

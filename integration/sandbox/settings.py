@@ -24,10 +24,12 @@ class SandboxSettings:
     ``day`` is wall seconds per market day. ``start`` is the market's 'today' when the server starts: a later
     one than the default finds the same model market further on, so that a restart can go on where it stood; a replay
     whose prices do not reach ``start`` begins a year after its first row instead. ``digits`` rounds
-    quantmetrics (upstream prints 2); None keeps full precision. None on a plan figure means the plan's own.
+    quantmetrics (upstream prints 2); None keeps full precision. None on a plan figure means the plan's own. So many of the
+    model's tokens are ``coming``: they are listed one by one, every ten days from the opening date on.
     """
 
     tokens: int = 200
+    coming: int = 0
     seed: int = 7
     replay: Path | None = None
     day: float = 86400.0
@@ -50,6 +52,8 @@ class SandboxSettings:
         low, high = MODEL_TOKENS
         if self.replay is None and not low <= self.tokens <= high:
             raise ValueError(f"tokens must be {low} to {high}, not {self.tokens}")
+        if not 0 <= self.coming < self.tokens:
+            raise ValueError(f"coming must be fewer than the {self.tokens} tokens, not {self.coming}")
         if self.day <= 0:
             raise ValueError(f"day must be a positive number of seconds, not {self.day}")
         if not KEY_SHAPE.fullmatch(self.key):

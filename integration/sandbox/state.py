@@ -60,7 +60,7 @@ def market_of(settings: SandboxSettings) -> Market:
     """The backend that the settings ask for."""
     if settings.replay is not None:
         return ReplayMarket(settings.replay, settings.seed)
-    return ModelMarket(settings.tokens, settings.seed, settings.start)
+    return ModelMarket(settings.tokens, settings.seed, settings.start, settings.coming)
 
 
 def start_of(settings: SandboxSettings, market: Market) -> date:

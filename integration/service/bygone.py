@@ -27,9 +27,11 @@ from integration.store.queries import past, readings, subjects
 CLOSES = "daily_ohlcv"
 #: The most readings that what is derived from all subjects at once is computed from.
 MOST_AT_ONCE = 1_500_000
+#: The origin of what was filled in later.
+FILLED = "reconstructed"
 EMPTY: Ints = np.empty(0, dtype=np.int64)
 
-#: (subject, as_of, known_at, values, text, stored_at, whether it was filled in later)
+#: (subject, as_of, known_at, values, text, stored_at, origin)
 Row = Sequence[Any]
 #: What was computed from all subjects at once, by (source, since).
 Memory = dict[tuple[str, int], Sequence[Row]]
@@ -56,17 +58,17 @@ class Past(Shelf):
         self._mended: dict[str, set[str]] = {}
 
     def rows(self, source: Source, names: Sequence[str]) -> Sequence[Row]:
-        """As a `Shelf`, with a seventh value: whether the reading was filled in later."""
+        """As a `Shelf`, with what is derived, though it is not stored, and what was filled in later."""
         since = self._since - source.age
         rows: Sequence[Row] = readings.log(self._connection, source.key, since=since, subjects=names, reconstructed=True)
         if source.derivation is not None:
             rows = _merged(rows, list(self._unsaid(source, source.derivation, names, rows)))
-        mended = {row[0] for row in rows if row[6]}
+        mended = {row[0] for row in rows if row[6] == FILLED}
         if not mended:
             return rows
         self._mended.setdefault(source.key, set()).update(mended)
         if not self._filled:
-            return [row for row in rows if not row[6]]
+            return [row for row in rows if row[6] != FILLED]
         parts = [(name, list(part)) for name, part in groupby(rows, key=itemgetter(0))]
         return [row for name, part in parts for row in (_in_place(part) if name in mended else part)]
 
@@ -117,7 +119,7 @@ class Past(Shelf):
         says = np.asarray(np.isfinite(values).any(axis=1)).tolist()
         for at, key in enumerate(zip(batch.subjects, np.asarray(batch.as_of).tolist(), strict=True)):
             if says[at] or batch.texts[at] is not None:
-                yield (*key, known[key][0], values[at].tobytes(), batch.texts[at], None, known[key][1])
+                yield (*key, known[key][0], values[at].tobytes(), batch.texts[at], None, FILLED if known[key][1] else "live")
 
     def _base_times(self, base: Source, names: Sequence[str], since: int) -> dict[str, Ints]:
         """The times at which a derived source's clock said something of each subject, or of anything."""
@@ -149,7 +151,7 @@ def _merged(stored: Sequence[Row], computed: Sequence[Row]) -> Sequence[Row]:
 def _in_place(part: Sequence[Row]) -> Sequence[Row]:
     """One subject's rows with the times they count from, in their order."""
     as_of, known_at = (np.array([row[at] for row in part], dtype=np.int64) for at in (1, 2))
-    counted = counted_from(as_of, known_at, np.array([row[6] for row in part], dtype=bool))
+    counted = counted_from(as_of, known_at, np.array([row[6] == FILLED for row in part], dtype=bool))
     order = np.lexsort((as_of, counted))  # stable: of one as_of, versions stay in their order
     return [(*part[at][:2], int(counted[at]), *part[at][3:]) for at in order.tolist()]
 
@@ -174,11 +176,12 @@ def _times(rows: Sequence[Sequence[Any]]) -> dict[str, Ints]:
 def _known(clock: Sequence[Row], *, whole: bool) -> dict[tuple[str, int], tuple[int, bool]]:
     """(known_at, filled in later) of what is computed at each reading of the clock; of a whole time once its last is known."""
     found: dict[tuple[str, int], tuple[int, bool]] = {}
-    for subject, as_of, known_at, *_, filled in clock:
+    for subject, as_of, known_at, *_, origin in clock:
+        filled = origin == FILLED
         key = (MARKET if whole else subject, as_of)
         before = found.get(key) if whole else None
         if before is None or (not filled, known_at) > (not before[1], before[0]):
-            found[key] = (known_at, bool(filled))
+            found[key] = (known_at, filled)
     return found
 
 

@@ -168,7 +168,7 @@ class Shelf:
         return self._parts[name]
 
     def rows(self, source: Source, names: Sequence[str]) -> Sequence[Any]:
-        """(subject, as_of, known_at, values, text, stored_at) of a source's readings of some subjects, by subject and as_of."""
+        """(subject, as_of, known_at, values, text, stored_at, origin) of what a source said of subjects, by subject and as_of."""
         return readings.log(self._connection, source.key, since=self._since - source.age, subjects=names)
 
 

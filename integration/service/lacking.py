@@ -16,6 +16,7 @@ from integration.domain.history import Ints
 from integration.domain.retry import DAY
 from integration.service.deriving import needed_past
 from integration.service.evaluate import Catalogue, polled
+from integration.service.needing import first_live, newest_day
 from integration.service.trial import Inquiry
 from integration.service.wanting import obstacle
 from integration.service.wiring import Gradewire
@@ -58,12 +59,14 @@ class _Days:
 def lacks(gradewire: Gradewire, connection: Connection, inquiry: Inquiry) -> list[Lack]:
     """What the period lacks, source by source: of derived ones, what they are derived from, with the days they look back.
 
-    Days that were asked for already and did not come are not lacking: upstream has none.
+    Days that were asked for already and did not come are not to be fetched: upstream has none, which is why not.
     """
     found = {}
     for days in _read(gradewire, connection, inquiry):
-        for lack in _lacks(gradewire, connection, days):
-            found[lack.source.key, lack.since, lack.until, lack.subjects or ()] = lack
+        if days.last >= days.first:
+            missing, vain = _not_stored(gradewire, connection, days)
+            for lack in (*_lacks(gradewire, connection, days, missing), *_in_vain(gradewire, connection, days, vain)):
+                found[lack.source.key, lack.since, lack.until, lack.subjects or (), lack.why_not] = lack
     return [found[key] for key in sorted(found)]
 
 
@@ -112,11 +115,9 @@ def _can_be_had(gradewire: Gradewire, days: _Days, inquiry: Inquiry) -> _Days:
     return replace(days, last=min(days.last, inquiry.now // DAY - days.source.lag - withheld))
 
 
-def _lacks(gradewire: Gradewire, connection: Connection, days: _Days) -> list[Lack]:
+def _lacks(gradewire: Gradewire, connection: Connection, days: _Days, missing: Bools) -> list[Lack]:
     """The lacks of one source, in as few calls as it takes: all of it at once, or alike subjects together."""
-    if days.last < days.first:
-        return []
-    missing, why_not = _not_stored(gradewire, connection, days), unavailable(gradewire, days.source)
+    why_not = unavailable(gradewire, days.source)
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row in np.flatnonzero(missing.any(axis=1)).tolist():
         there = np.flatnonzero(missing[row])
@@ -137,8 +138,23 @@ def _lacks(gradewire: Gradewire, connection: Connection, days: _Days) -> list[La
     return [together] if why_not or together.calls <= sum(each.calls for each in apart) else apart
 
 
-def _not_stored(gradewire: Gradewire, connection: Connection, days: _Days) -> Bools:
-    """Which of the days are not stored and were not asked for in vain: names × days."""
+def _in_vain(gradewire: Gradewire, connection: Connection, days: _Days, asked: Bools) -> Iterator[Lack]:
+    """Days from before the first live reading that were asked for and did not come."""
+    if not asked.any():
+        return
+    live, newest = first_live(gradewire, connection, days.source, days.names), newest_day(gradewire, days.source)
+    for row, name in enumerate(days.names):
+        asked[row, max(0, live.get(name, newest) // DAY - days.first) :] = False
+    rows, places = np.flatnonzero(asked.any(axis=1)).tolist(), np.flatnonzero(asked.any(axis=0)).tolist()
+    if rows:
+        subjects = None if days.whose is None else tuple(days.whose[row] for row in rows)
+        span = (days.first + places[0]) * DAY, (days.first + places[-1]) * DAY
+        text = f"{days.source.label}: they were asked for, and Token Metrics has none."
+        yield Lack(days.source, subjects, *span, int(asked.sum()), why_not=text)
+
+
+def _not_stored(gradewire: Gradewire, connection: Connection, days: _Days) -> tuple[Bools, Bools]:
+    """Which of the days are not stored and were not asked for, and which were, in vain: names × days each."""
     key, since, until = days.source.key, days.first * DAY, (days.last + 1) * DAY - 1
     if days.whose is None:
         times = np.array(past.stored_times(connection, key, since=since), dtype=np.int64)
@@ -146,12 +162,15 @@ def _not_stored(gradewire: Gradewire, connection: Connection, days: _Days) -> Bo
     else:
         stored = past.stored_days(connection, key, since=since, until=until, subjects=days.whose)
     missing = _missing(days.source, stored, days.names, days.first, days.last)
+    vain = np.zeros_like(missing)
     noted = {} if unavailable(gradewire, days.source) else past.filled(connection, key)
     for row, name in enumerate(days.names):
         asked_from = noted.get(name, noted.get(past.ALL))
         if asked_from is not None:
-            missing[row, max(0, asked_from // DAY - days.first) :] = False
-    return missing
+            first = max(0, asked_from // DAY - days.first)
+            vain[row, first:] = missing[row, first:]
+            missing[row, first:] = False
+    return missing, vain
 
 
 def _missing(source: Source, stored: Mapping[str, Ints], names: Sequence[str], first: int, last: int) -> Bools:

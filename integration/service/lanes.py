@@ -40,4 +40,4 @@ class Job:
     @property
     def retry(self) -> bool:
         """Whether any of them was tried before."""
-        return any([one.attempts for one in self.owed])
+        return any(one.attempts for one in self.owed)

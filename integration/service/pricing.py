@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import ValidationError, validate
+from marshmallow import validate
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import MARKET, Source, Trigger, rules_in
+from integration.derive.describe import loaded
+from integration.domain.catalogue import MARKET, Source, Trigger, rules_in, split_source
 from integration.domain.errors import InvalidInput
 from integration.domain.ids import canonical
 from integration.domain.retry import DAY
@@ -193,7 +193,27 @@ def check_available(gradewire: Gradewire, rule: ActiveRule) -> None:
 def unavailable(gradewire: Gradewire, trigger: Trigger, options: Mapping[str, Any]) -> str:
     """Why a trigger with these options cannot be had; empty where it can."""
     rule = ActiveRule("", trigger, options, "")
-    return next((reason for base in bases(gradewire, rule) if (reason := obstacle(gradewire, base))), "")
+    reasons = (reason for base in bases(gradewire, rule) if (reason := obstacle(gradewire, base)))
+    return next(reasons, "") or _apart(gradewire, rule)
+
+
+def _apart(gradewire: Gradewire, rule: ActiveRule) -> str:
+    """Why a rule can never fire whose clock the plan gives at once, and what stands beside it so late that it is too old."""
+    clock, *others = (gradewire.catalogue.sources[split_source(name)[0]] for name in rule.inputs)
+    for other in others:
+        late = _withheld(gradewire, other) - _withheld(gradewire, clock)
+        if late * DAY > other.age:
+            plan = gradewire.settings["plan"].capitalize()
+            return (
+                f"{other.label}: on the {plan} plan they are {late} days older than {clock.label}, too old to stand beside them."
+            )
+    return ""
+
+
+def _withheld(gradewire: Gradewire, source: Source) -> int:
+    """The newest days of a source, or of any that it is derived from, that the plan withholds."""
+    by_plan = any(gradewire.catalogue.sources[key].by_plan for key in polled(gradewire.catalogue, source.key))
+    return gradewire.settings.withheld_days if by_plan else 0
 
 
 def _choices(trigger: Trigger) -> Iterator[tuple[str, list[str]]]:
@@ -205,7 +225,5 @@ def _choices(trigger: Trigger) -> Iterator[tuple[str, list[str]]]:
 
 def _refused(gradewire: Gradewire, trigger: Trigger, options: Mapping[str, Any], name: str, value: str) -> bool:
     """Whether a trigger's options with another value of one are none, or cannot be had either."""
-    with contextlib.suppress(ValidationError):
-        changed = trigger.options().load({**json.loads(canonical(options)), name: value})
-        return bool(unavailable(gradewire, trigger, changed))
-    return True
+    changed = loaded(trigger.options, {**json.loads(canonical(options)), name: value})
+    return changed is None or bool(unavailable(gradewire, trigger, changed))

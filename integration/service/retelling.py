@@ -20,7 +20,7 @@ from integration.store.queries import rules
 
 class Replay(NamedTuple):
     """What a rule told of a subject, in the order it became known; `late` are the as_of that it would have told of, had
-    what was stored later been there in time: nobody was told of them."""
+    what is derived of them been there in time: nobody was told."""
 
     told: list[Told]
     late: frozenset[int] = frozenset()
@@ -48,7 +48,10 @@ def replay(rule: ActiveRule, shelf: Shelf, log: Log, since: int | None, stretche
             _add(live, [each for each in rule.told(then) if each.known_at in here])
     _add(live, [each for each in told if each.known_at in moments and each.known_at >= stored[-1]])
     past = {each.firing.as_of: each for each in told if each.known_at not in moments}
-    late = frozenset(as_of for as_of, each in past.items() if each.known_at >= since and as_of not in live)
+    computed = {row[2] for row in own if row[5] is not None and row[6] == "live"}
+    late = frozenset(
+        as_of for as_of, each in past.items() if each.known_at >= since and each.known_at in computed and as_of not in live
+    )
     return Replay(sorted({**past, **live}.values(), key=lambda each: each.known_at), late)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
-from integration.domain.errors import GradewireError
+from integration.domain.errors import GradewireError, InvalidInput
 from integration.service import accounts, destinations, inbox, subscribe
 from integration.service.wiring import Gradewire
 
@@ -51,4 +52,5 @@ def _subscribe(gradewire: Gradewire, owner: str) -> None:
             continue
         destination = destinations.create_destination(gradewire, owner, channel, config, label)
         for trigger in wanted:
-            subscribe.create_subscription(gradewire, owner, trigger, {}, {}, destination["id"])
+            with contextlib.suppress(InvalidInput):  # the plan may not have it
+                subscribe.create_subscription(gradewire, owner, trigger, {}, {}, destination["id"])

@@ -59,4 +59,5 @@ SOURCE = Source(
     dated=False,
     ids_per_call=50,
     plan="premium",
+    weight=0.5,
 )

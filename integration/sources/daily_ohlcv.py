@@ -27,4 +27,5 @@ SOURCE = Source(
     ids_per_call=50,
     lag=1,
     by_plan=False,
+    weight=2.0,
 )

@@ -25,4 +25,5 @@ SOURCE = Source(
     date_field="TIMESTAMP",
     max_pages=1,
     plan="advanced",
+    weight=2.0,
 )

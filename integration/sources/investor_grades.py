@@ -43,4 +43,5 @@ SOURCE = Source(
     ranged=True,
     ids_per_call=50,
     plan="advanced",
+    weight=2.0,
 )

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from integration.sources._moonshots import moonshot_source
 
-SOURCE = moonshot_source("past_moonshots", "past", "Past moonshots", max_pages=2, v3_params={"sort_by": "moonshot_at"})
+SOURCE = moonshot_source(
+    "past_moonshots", "past", "Past moonshots", max_pages=2, v3_params={"sort_by": "moonshot_at"}, weight=0.5
+)

@@ -71,4 +71,5 @@ SOURCE = Source(
     rows=predictions,
     ids_per_call=50,
     plan="advanced",
+    weight=0.5,
 )

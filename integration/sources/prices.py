@@ -19,4 +19,5 @@ SOURCE = Source(
     ids_per_call=50,
     page_param="",
     by_plan=False,
+    weight=2.0,
 )

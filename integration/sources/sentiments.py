@@ -59,4 +59,5 @@ SOURCE = Source(
     date_field="DATETIME",
     max_pages=1,
     plan="advanced",
+    weight=0.5,
 )

@@ -28,4 +28,5 @@ SOURCE = Source(
     rows=readings,
     ranged=True,
     ids_per_call=50,
+    weight=2.0,
 )

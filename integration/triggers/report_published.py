@@ -43,7 +43,10 @@ class ReportOptions(MoveOptions):
     news = fields.String(
         load_default="both",
         validate=validate.OneOf([APPEARED, CHANGED, "both"]),
-        metadata=described("News", "Tell when a report appears, when it changes, or both"),
+        metadata=described(
+            "News",
+            "Tell when a report appears, when it changes, or both; the first of a token that had none are not told",
+        ),
     )
 
 

@@ -145,6 +145,24 @@ def test_the_same_seed_gives_the_same_market_however_it_is_stepped() -> None:
     assert not np.array_equal(once.close.rows, other.close.rows, equal_nan=True)
 
 
+def test_tokens_that_are_coming_are_listed_one_by_one_in_the_same_market() -> None:
+    app = made(tokens=60, coming=3)
+    sandbox, counts = app.extensions["sandbox"], []
+    for _ in range(4):
+        counts.append(len(asker(app)("/v2/tokens", limit=100).json["data"]))
+        sandbox.clock.step(10)
+    assert counts == [57, 58, 59, 60]
+    whole = made(tokens=60).extensions["sandbox"].market
+    for market in (sandbox.market, whole):
+        market.ensure(540)
+    assert np.array_equal(sandbox.market.close.rows[540], whole.close.rows[540])
+
+
+def test_a_market_has_more_tokens_than_are_coming() -> None:
+    with pytest.raises(ValueError, match="fewer than the 60 tokens"):
+        SandboxSettings(tokens=60, coming=60)
+
+
 def test_a_restart_at_a_later_date_goes_on_with_the_same_market() -> None:
     before, after = made(tokens=60), made(tokens=60, start=date(2024, 3, 1))
     before.extensions["sandbox"].clock.jump(date(2024, 3, 1))

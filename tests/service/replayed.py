@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
+from integration.domain.payload import iso
 from integration.service import trial
 from integration.service.backtest import Question, inquire
 from integration.service.preview import preview
-from integration.store.tables import event, metadata, rule, subscription
+from integration.store.tables import event, metadata, reading, rule, subscription
 from tests.market import Here
 
 Payloads = dict[str, dict[str, Any]]
@@ -40,14 +41,20 @@ def _named(scope: dict[str, Any]) -> Any:
 
 def _told(here: Here, connection: Connection, row: Any, scope: dict[str, Any]) -> Payloads:
     question = Question(row.trigger, json.loads(row.options), scope, limit=5_000)
-    run = trial.run(connection, here.catalogue, inquire(here.gradewire, connection, question), lambda _done, _of: None)
+    asked = inquire(here.gradewire, connection, question)
+    run = trial.run(connection, here.catalogue, asked, lambda _done, _of: None)
     said = preview(connection, here.catalogue, run)
     assert said["left_out"] == 0
+    c = reading.c
+    before = connection.execute(select(c.subject, c.as_of).where(c.source == asked.source.key, c.origin == "backfill"))
+    history = {(subject, iso(as_of)) for subject, as_of in before}  # from before the first live reading
     since = datetime.fromtimestamp(row.created_at / 1000, UTC)
     return {
         each["id"]: each
         for each, beside in zip(said["events"], said["firings"], strict=True)
-        if datetime.fromisoformat(each["known_at"]) >= since and not beside["reconstructed"]
+        if datetime.fromisoformat(each["known_at"]) >= since
+        and (each["subject"], each["as_of"]) not in history
+        and not beside["reconstructed"]
     }
 
 

@@ -67,6 +67,16 @@ def test_tokens_that_disappear_and_come_back_are_told_as_events_about_the_market
     assert len(market.feed("token_delisted")) == 1
 
 
+def test_a_new_listing_of_the_sandbox_is_told(sqlite_database: Database, tmp_path: Path) -> None:
+    with town(sqlite_database, tmp_path, sandbox=quiet(tokens=TOKENS, coming=2)) as market:
+        assert market.feed("token_listed") == []
+        for _ in range(12):
+            market.poll("tokens")
+            market.pass_days()
+        (told,) = market.feed("token_listed")
+        assert (told["listed_count"], told["as_of"][:10]) == (1, "2024-01-11")
+
+
 def test_half_of_the_tokens_missing_is_believed_after_three_polls_and_still_delists_nobody(market: Town) -> None:
     for trigger in ("token_listed", "token_delisted"):
         assert market.feed(trigger) == []

@@ -60,7 +60,8 @@ def test_it_says_when_the_plan_would_end_and_what_moves(here: Script) -> None:
     assert text.startswith("At this rate the plan's calls would end on ")
     assert f"before their reset on {reset}." in text
     assert "Polled less often: " in text
-    assert "Trader grades every 36 h" in text
+    assert "Quant metrics every 36 h" in text
+    assert "Trader grades" not in text  # what people act on moves last
     assert plan.shared.calls <= plan.allowed < plan.shared.wished
     assert told(here, noticing.DROPPED) == {}
 

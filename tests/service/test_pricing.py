@@ -149,6 +149,29 @@ def test_a_trigger_of_which_nothing_can_be_had_says_so(here: Script) -> None:
     assert "closed this endpoint" in found["index_rebalanced"]["reason"]
 
 
+def test_on_the_free_plan_what_needs_no_dearer_source_can_be_had(here: Script) -> None:
+    here.gradewire.settings = here.gradewire.settings.replace(plan="free")
+    found = {each["key"]: each for each in offer.catalogue(here.gradewire)}
+    assert (found["price_level"]["available"], found["price_level"]["reason"]) == (True, None)
+    with pytest.raises(InvalidInput, match="Choose another line: own") as error:
+        here.subscribed("price_level")
+    assert error.value.field == "line"
+    here.subscribed("price_level", level=50_000.0)
+
+
+def test_what_stands_beside_daily_prices_a_month_late_can_never_fire_and_says_so(here: Script) -> None:
+    reason = "Trading signals: on the Free plan they are 30 days older than Daily prices, too old to stand beside them."
+    assert offer.catalogue(here.gradewire)[0]["available"] is True
+    here.subscribed("signal_stop")
+    here.gradewire.settings = here.gradewire.settings.replace(plan="free")
+    found = {each["key"]: each for each in offer.catalogue(here.gradewire)}
+    assert (found["signal_stop"]["available"], found["signal_stop"]["reason"]) == (False, reason)
+    with pytest.raises(InvalidInput, match="too old to stand beside them"):
+        here.subscribed("signal_stop", percent=5)
+    here.gradewire.settings = here.gradewire.settings.replace(withheld_days=0)
+    here.subscribed("signal_stop", percent=5)
+
+
 def test_the_catalogue_says_what_each_source_takes(here: Script) -> None:
     found = {each["key"]: each for each in offer.catalogue(here.gradewire)}
     sources = {each["key"]: each for each in found["grade_changed"]["sources"]}

@@ -29,7 +29,7 @@ def here(database: Database, tmp_path: Path) -> Iterator[Script]:
         yield made
 
 
-def fill_in(here: Script, values: dict[int, float], *, known: float = 0) -> None:
+def fill_in(here: Script, values: dict[int, float], *, known: float = 0, origin: str = "backfill") -> None:
     """Store the past of token 1 now: known when it was true, or so many days later."""
     source = here.catalogue.sources[SHARPE]
     with here.gradewire.database.write() as connection:
@@ -38,7 +38,7 @@ def fill_in(here: Script, values: dict[int, float], *, known: float = 0) -> None
             numbers = np.full(len(source.metrics), np.nan)
             numbers[source.column("sharpe")] = value
             as_of = START + day * DAY
-            row = Row(SHARPE, "token:1", as_of, 0, as_of + round(known * DAY), "backfill", None, numbers.tobytes(), None, now)
+            row = Row(SHARPE, "token:1", as_of, 0, as_of + round(known * DAY), origin, None, numbers.tobytes(), None, now)
             readings.add(connection, [row])
 
 
@@ -68,7 +68,6 @@ def test_who_had_not_asked_before_sees_all_of_it(here: Script) -> None:
 
 
 def test_what_was_told_stays_told_though_a_past_that_came_later_says_otherwise(here: Script) -> None:
-    here.go_to(4.5)
     here.subscribed("sharpe_threshold", {"tokens": [1]}, cooldown_hours=72)
     here.day(5, {1: 0.9})
     here.day(6, {1: 1.2})
@@ -78,11 +77,11 @@ def test_what_was_told_stays_told_though_a_past_that_came_later_says_otherwise(h
     assert days(tried(here, "sharpe_threshold", {"tokens": [1]}, cooldown_hours=72)) == [("07", False), ("05", False)]
 
 
-def test_what_came_too_late_for_those_who_had_asked_is_marked_and_not_fed(here: Script) -> None:
+def test_what_was_computed_too_late_for_those_who_had_asked_is_marked_and_not_fed(here: Script) -> None:
     here.subscribed("sharpe_threshold", {"tokens": [1]})
-    fill_in(here, {1: 0.9}, known=0.1)
+    fill_in(here, {1: 0.9})
     here.go_to(5)
-    fill_in(here, {2: 1.2}, known=0.1)
+    fill_in(here, {2: 1.2}, known=0.1, origin="live")
     here.day(5, {1: 1.3})
     assert days(tried(here, "sharpe_threshold", {"tokens": [1]})) == [("03", True)]
     assert here.feed("sharpe_threshold", {"tokens": [1]}) == []

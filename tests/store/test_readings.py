@@ -31,7 +31,7 @@ def test_values_come_back_bit_for_bit(database: Database) -> None:
     store(database, Row("s", "token:1", DAY, 0, DAY, "live", 7, packed(*numbers), '{"a":"ü"}'))
     with database.read() as connection:
         (found,) = readings.log(connection, "s", since=0, subjects=["token:1"])
-    assert tuple(found) == ("token:1", DAY, DAY, packed(*numbers), '{"a":"ü"}', None)
+    assert tuple(found) == ("token:1", DAY, DAY, packed(*numbers), '{"a":"ü"}', None, "live")
 
 
 def test_a_version_is_stored_once(database: Database) -> None:

@@ -8,7 +8,7 @@ import pytest
 from marshmallow import Schema, fields, validate
 
 from integration import channels, triggers
-from integration.derive.describe import describe_input, describe_output, possible_sources
+from integration.derive.describe import describe_input, describe_output, possible_options, possible_sources
 from integration.derive.openapi import WINDOW, feed_query
 from integration.domain.ids import canonical
 from integration.domain.payload import described
@@ -39,6 +39,21 @@ def test_every_trigger_says_all_that_its_sample_carries(trigger):
 
 def test_a_choice_of_source_is_seen():
     assert possible_sources(triggers.load()["grade_changed"]) == ("trader_grades", "investor_grades", "tm_grade")
+
+
+@pytest.mark.parametrize(
+    ("key", "beside"),
+    [("hourly_signal_flipped", "trading_signals"), ("signal_flipped", "trader_grades"), ("price_moved", "risk_30d")],
+)
+def test_what_stands_beside_the_clock_only_with_some_options_is_seen(key, beside):
+    trigger = triggers.load()[key]
+    assert beside in possible_sources(trigger)
+    assert beside not in trigger.sources(trigger.options().load({}))
+
+
+def test_options_that_need_another_one_are_tried_with_it():
+    lines = {options["line"] for options in possible_options(triggers.load()["price_level"])}
+    assert "own" in lines
 
 
 @pytest.mark.parametrize("channel", channels.load().values(), ids=lambda channel: channel.key)

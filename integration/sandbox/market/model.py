@@ -14,6 +14,9 @@ OPENING = date(2024, 1, 1)
 HISTORY_DAYS = 500
 """Days of history before the opening date."""
 
+APART_DAYS = 10
+"""Days between the listings of tokens that come after the opening date."""
+
 _YOUNGEST = 60
 _LISTING, _TURNOVER, _BAR = 2, 6, 7
 _SHARE_OF_OLD = 0.3
@@ -23,10 +26,10 @@ class ModelMarket(Market):
     """A made-up market of ``count`` tokens with 500 days before its opening date, or before an earlier ``start``.
 
     The well-known tokens and about a third of the others have all of them, the rest were listed 60 to 500 days
-    before the opening. A day's values depend on the seed and the date alone.
+    before the opening, but for the last ``coming`` ones, which follow it. A day's values depend on the seed and the date alone.
     """
 
-    def __init__(self, count: int, seed: int, start: date) -> None:
+    def __init__(self, count: int, seed: int, start: date, coming: int = 0) -> None:
         super().__init__(universe(count, seed), min(start, OPENING) - timedelta(days=HISTORY_DAYS), None, seed)
         self._walk = Walk(self.tokens, seed)
         self._level = np.log([token.price for token in self.tokens]) - self._walked(seed)
@@ -34,6 +37,8 @@ class ModelMarket(Market):
         age = self.draw(_LISTING).integers(_YOUNGEST, HISTORY_DAYS, count)
         old = self.well_known | (self.draw(_LISTING, 1).random(count) < _SHARE_OF_OLD)
         self.listed = np.where(old, 0, HISTORY_DAYS - age).astype(np.int_)
+        opening = (OPENING - self.first).days
+        self.listed[count - coming :] = opening + APART_DAYS * np.arange(1, coming + 1)
 
     def ensure(self, day: int) -> None:
         """Walk the market on to day index ``day``."""

@@ -90,16 +90,16 @@ def newest_as_of(connection: Connection, source: str) -> int | None:
 def log(
     connection: Connection, source: str, *, since: int, subjects: Sequence[str], reconstructed: bool = False
 ) -> Sequence[Any]:
-    """Rows of (subject, as_of, known_at, values, text, stored_at) that live evaluation sees, by subject, then (as_of, version).
+    """Rows of (subject, as_of, known_at, values, text, stored_at, origin) that live evaluation sees, by subject, then (as_of,
+    version).
 
-    What was filled in later inside the live period (origin `reconstructed`) is not part of it. With `reconstructed` it is,
-    and a seventh value says of each row whether it is such a one.
+    What was filled in later inside the live period (origin `reconstructed`) is part of it only where that is asked for.
     """
     c = reading.c
-    query = select(c.subject, c.as_of, c.known_at, c["values"], c.text, c.stored_at)
-    query = query.add_columns(c.origin == "reconstructed") if reconstructed else query.where(c.origin != "reconstructed")
+    query = select(c.subject, c.as_of, c.known_at, c["values"], c.text, c.stored_at, c.origin)
     mine = (c.source == source, c.subject.in_(subjects), c.as_of >= since)
-    return _tuples(connection.execute(query.where(*mine).order_by(c.subject, c.as_of, c.version)))
+    query = query.where(*mine) if reconstructed else query.where(*mine, c.origin != "reconstructed")
+    return _tuples(connection.execute(query.order_by(c.subject, c.as_of, c.version)))
 
 
 def _tuples(found: CursorResult[Any]) -> Sequence[Any]:
