@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from integration.config import load
 from integration.domain.errors import GradewireError
-from integration.service import deliver, errands, keeping, replaying, retention, scheduling, wishing
+from integration.service import deliver, errands, keeping, replaying, retention, scheduling, timekeeping, wishing
 from integration.service.wiring import Gradewire, build
 from tasks.app import app
 
@@ -82,6 +82,7 @@ def drain() -> None:
 def sweep() -> None:
     """Find what a lost wake-up left."""
     here = gradewire()
+    timekeeping.tell(here)
     here.beat("worker")
     deliver.drain_all(here)
 

@@ -4,6 +4,7 @@ set -eu
 
 missing=""
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+command -v rabbitmq-server >/dev/null 2>&1 || missing="$missing rabbitmq-server"
 command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0

@@ -44,8 +44,7 @@ def anywhere() -> Iterator[Path]:
 class Fault:
     """`strike` is done while processes stand at a point, `heal` once they go on, `begin` when all of them run.
 
-    `repeats`: what is in flight may come twice; else nothing may. By `late_ms` all may be late. `folder` is where the case's
-    files are.
+    `repeats`: what is in flight may come twice; else nothing may. `folder` is where the case's files are.
     """
 
     name: str
@@ -55,7 +54,6 @@ class Fault:
     processes: tuple[str, ...] = ("worker", "beat")
     repeats: bool = True
     begin: Callable[[Stage], None] = nothing
-    late_ms: int = 0
     folder: Callable[[], contextlib.AbstractContextManager[Path]] = anywhere
 
 
@@ -184,5 +182,5 @@ FAULTS = (
     Fault("no file may grow", _no_longer_files, _longer_files, ("sqlite",)),
     Fault("the file system is full", _fill, _empty, ("sqlite",), folder=small_file_system),
     Fault("the clock jumps an hour forward", lambda stage: stage.clock.jump(HOUR)),
-    Fault("the clock jumps an hour back", lambda stage: stage.clock.jump(-HOUR), late_ms=HOUR),
+    Fault("the clock jumps an hour back", lambda stage: stage.clock.jump(-HOUR)),
 )  # fmt: skip

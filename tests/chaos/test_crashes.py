@@ -26,7 +26,7 @@ SHORT = {
     "no file may grow": {"sqlite": (RECORD,)},
     "the file system is full": {"sqlite": (AMID,)},
     "the clock jumps an hour forward": {"postgresql": (SENDING,)},
-    "the clock jumps an hour back": {"sqlite": (CLAIM,)},
+    "the clock jumps an hour back": {"sqlite": (AMID,)},
 }
 HOOKS = 20
 PATIENCE_S = 60.0

@@ -12,6 +12,7 @@ import pytest
 import redis
 from celery import Celery
 from cryptography.fernet import Fernet
+from sqlalchemy import select
 
 from integration import logs
 from integration.config import load
@@ -149,19 +150,19 @@ def test_four_workers_share_the_load_and_send_each_delivery_once(
             worker(stack, told, log)
         for log in logs:
             ready(log)
-        ids = owe(here, to, 300)
+        beat(stack, told, tmp_path / "beat.log")
+        ids = owe(here, to, 150)
         client = configure(Celery("client"), load(told))
         for _ in logs:
             client.send_task("tasks.drain", queue="gradewire")
-        receiver.wait_for(6_000, 150)
-        wait(lambda: states(here) == {"delivered": 6_000}, 30, "not written down")
+        receiver.wait_for(3_000, 150)
+        wait(lambda: states(here) == {"delivered": 3_000}, 30, "not written down")
         time.sleep(0.5)
         shares = [sum(line["delivered"] for line in lines(log) if line["event"] == "drain") for log in logs]
     came = Counter((request.path, request.headers["webhook-id"]) for request in receiver.requests)
     assert came == {(f"/{number}", identity): 1 for number in range(20) for identity in ids}
     with here.database.read() as connection:
-        tries = Counter(connection.scalars(attempt.select().with_only_columns(attempt.c.delivery_id)))
+        made = list(connection.scalars(select(attempt.c.delivery_id).where(attempt.c.outcome == "delivered")))
     here.close()
-    assert set(tries.values()) == {1}
-    assert sum(shares) == len(tries) == 6_000
+    assert sum(shares) == len(made) == len(set(made)) == 3_000
     assert sum(share > 0 for share in shares) >= 2, shares
