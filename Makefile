@@ -1,4 +1,5 @@
 # make run: start everything.  make test: install what tests need and run all of them.  make check: style, types, floors.
+# make thorough: the tests with four times as many examples of each law.
 # make chaos: the whole crash matrix, which writes docs/crashes.md.  make bench: how fast it is.
 # Works with make 3.81; needs Python 3.11+ (with venv) and git.
 
@@ -7,7 +8,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check derive chaos bench lock clean python
+.PHONY: run test thorough check derive chaos bench lock clean python
 
 run: $(VENV)/.ready
 	@$(BIN)/gradewire up
@@ -15,6 +16,10 @@ run: $(VENV)/.ready
 test: $(VENV)/.ready-dev
 	@sh tests/install-services.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+thorough: $(VENV)/.ready-dev
+	@sh tests/install-services.sh
+	THOROUGH=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .

@@ -204,6 +204,7 @@ def _page(gradewire: Gradewire, listener: socket.socket) -> Iterator[None]:
     server = create_server(
         app, map=sockets, sockets=[listener], threads=8, ident="gradewire", clear_untrusted_proxy_headers=False,
         channel_request_lookahead=1,  # so that an event stream learns that its reader has gone
+        asyncore_use_poll=True,  # select() ends at 1,024 open files, and deliveries alone may have as many
     )  # fmt: skip
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits for its turn
     thread = threading.Thread(target=server.run, name="page", daemon=True)

@@ -17,11 +17,12 @@ from hypothesis import settings
 from integration.store import migrate
 from integration.store.database import Database
 from tests import servers
+from tests.laws import examples
 from tests.receiver import Receiver
 from tests.receiver import receiver as run_receiver
 
 # Shared machines pause: no example is failed for its time. CI repeats the same examples, people search on.
-settings.register_profile("gradewire", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.register_profile("gradewire", examples(160), derandomize=os.environ.get("CI") == "true")
 settings.load_profile("gradewire")
 
 Thing = TypeVar("Thing")

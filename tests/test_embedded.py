@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +49,7 @@ class Running:
         return Database(f"sqlite:///{self.data / 'sandbox.db'}")
 
 
-def start(data: Path, *arguments: str, **environment: str) -> Running:
+def start(data: Path, *arguments: str, open_files: Sequence[int] = (), **environment: str) -> Running:
     port = free_port()
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GRADEWIRE_", "TOKENMETRICS_", "DATABASE_", "REDIS_"))}
     process = subprocess.Popen(
@@ -59,6 +59,7 @@ def start(data: Path, *arguments: str, **environment: str) -> Running:
         text=True,
         env={**kept, "GRADEWIRE_DATA": str(data), "PYTHONUNBUFFERED": "1", **environment},
         cwd=Path(__file__).parents[1],
+        pass_fds=open_files,
     )
     lines: list[str] = []
     assert process.stdout is not None
@@ -116,6 +117,21 @@ def test_feed_webhook_and_mail_tell_the_same_events_by_the_same_ids(running: Run
         return common if len(common) >= 3 else None
 
     assert all(re.fullmatch(r"evt_[a-z2-7]{26}", identity) for identity in eventually(agreed))
+
+
+def test_with_more_than_a_thousand_files_open_page_and_market_answer(tmp_path: Path) -> None:
+    with open(os.devnull) as nothing:
+        many = [os.dup(nothing.fileno()) for _ in range(1_100)]
+        try:
+            here = start(tmp_path / "data", "--day", "1s", "--tokens", "80", open_files=many)
+        finally:
+            for each in many:
+                os.close(each)
+    try:
+        assert here.get("/healthz").status_code == 200
+        assert eventually(lambda: here.get("/v1/events").json().get("events"))
+    finally:
+        close(here)
 
 
 def test_other_commands_use_its_market_and_database(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

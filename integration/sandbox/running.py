@@ -14,11 +14,12 @@ from integration.sandbox.state import Sandbox
 
 _THREADS = 16
 _STOP_SECONDS = 10
+_POLLING = {"asyncore_use_poll": True}  # select() ends at 1,024 open files
 
 
 def serve(settings: SandboxSettings, host: str = "127.0.0.1", port: int = 8799) -> None:
     """Serve a sandbox until the process is told to stop."""
-    waitress.serve(create_sandbox(settings), host=host, port=port, threads=_THREADS, ident="sandbox")
+    waitress.serve(create_sandbox(settings), host=host, port=port, threads=_THREADS, ident="sandbox", **_POLLING)
 
 
 class RunningSandbox:
@@ -42,7 +43,7 @@ class RunningSandbox:
     def start(self) -> "RunningSandbox":
         """Bind and serve."""
         self._server = create_server(
-            self.app, map=self._sockets, host="127.0.0.1", port=self._port, threads=_THREADS, ident="sandbox"
+            self.app, map=self._sockets, host="127.0.0.1", port=self._port, threads=_THREADS, ident="sandbox", **_POLLING
         )
         self._thread = threading.Thread(target=self._server.run, name="sandbox", daemon=True)
         self._thread.start()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.delta import (
@@ -22,6 +22,7 @@ from integration.domain.delta import (
     observed,
 )
 from integration.domain.history import max_gap
+from tests.laws import examples
 from tests.triggers import reference
 
 NAN = float("nan")
@@ -238,7 +239,7 @@ STEPS = st.sampled_from([10] * 10 + [1, 9, 20, 21, 25, 26, 30, 31])
 SIDES = st.sampled_from([1, -1, 1, -1, 0, 0])
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(
     rows=st.lists(st.tuples(STEPS, SIDES, st.sampled_from([1, 1, 1, 2, 3, 11, 12, 13])), max_size=15),
     confirm=st.integers(1, 4),

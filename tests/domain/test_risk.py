@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain import risk
 from integration.domain.history import Floats
+from tests.laws import examples
 from tests.market import prices
 
 NAN = float("nan")
@@ -255,7 +256,7 @@ def assert_equal_metrics(one: dict[str, float], other: dict[str, float]) -> None
     np.testing.assert_array_equal(list(one.values()), list(other.values()))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(data=st.data(), window=st.sampled_from([5, 10, 30]))
 def test_figures_with_gaps_equal_the_plain_computation(data: st.DataObject, window: int) -> None:
     closes, btc = walk(45, data.draw(st.integers(0, 9))), walk(45, data.draw(st.integers(10, 19)))
@@ -294,7 +295,7 @@ def test_a_token_that_grows_by_the_same_share_each_day_has_no_sharpe_and_no_corr
 EXTREMES = (1e308, 1.7e308, 5e-324, 1e-300, 1.0, 0.0, -1.0, -1e308, float("inf"), float("-inf"), NAN)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(data=st.data())
 def test_extreme_values_give_finite_figures_or_none_and_do_not_warn(data: st.DataObject) -> None:
     value = st.sampled_from(EXTREMES)

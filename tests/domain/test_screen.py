@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.catalogue import Trigger
@@ -15,6 +15,7 @@ from integration.domain.history import History
 from integration.domain.retry import HOUR
 from integration.domain.screen import Condition, Move, Pairs, Past, Recent, Screen, Watch
 from integration.triggers import load
+from tests.laws import examples
 from tests.triggers.logs import DAY, cut, plain
 from tests.triggers.strategies import rules_with_history
 
@@ -40,7 +41,7 @@ def proposed(conditions: tuple[Condition, ...], recent: Recent, *, broad: bool =
 
 
 @EVERY
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(data=st.data())
 def test_what_fires_at_the_newest_reading_is_proposed(trigger: Trigger, data: st.DataObject) -> None:
     options, history = data.draw(rules_with_history(trigger))
@@ -57,7 +58,7 @@ def test_what_fires_at_the_newest_reading_is_proposed(trigger: Trigger, data: st
 
 
 @EVERY
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(data=st.data())
 def test_a_history_that_is_enough_fires_as_a_longer_one(trigger: Trigger, data: st.DataObject) -> None:
     options, history = data.draw(rules_with_history(trigger, max_size=60))
@@ -74,7 +75,7 @@ def test_a_history_that_is_enough_fires_as_a_longer_one(trigger: Trigger, data: 
 
 
 @EVERY
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(data=st.data())
 def test_of_even_readings_a_few_tell_where_quiet_times_are_no_longer(trigger: Trigger, data: st.DataObject) -> None:
     options, history = data.draw(rules_with_history(trigger, max_size=40))
@@ -127,7 +128,7 @@ def test_a_condition_is_proposed_where_it_may_have_come_true(condition: Conditio
     assert proposed((condition,), recent) is proposed((condition,), recent, broad=True) is wanted
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=st.data())
 def test_many_rules_at_once_are_proposed_as_each_would_be_alone(data: st.DataObject) -> None:
     level = st.sampled_from([-1.0, 0.0, 0.5, 1.0, 1.5, 2.0])

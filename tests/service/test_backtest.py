@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.catalogue import Case, SubjectRow, Trigger
@@ -27,6 +27,7 @@ from integration.service.observe import observe
 from integration.store.database import Database
 from integration.store.queries import events, readings, subjects
 from integration.store.tables import reading
+from tests.laws import examples
 from tests.market import Here
 from tests.service.bygone import ids, keep, tried
 from tests.service.script import START, Script, script
@@ -80,7 +81,7 @@ OPTIONS = st.fixed_dictionaries(
 numbers = itertools.count()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(steps=STEPS, options=OPTIONS)
 def test_in_whatever_order_readings_come_a_backtest_gives_the_events_of_live_evaluation_and_of_a_feed(
     steps: list[Any],

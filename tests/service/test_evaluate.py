@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.catalogue import SubjectRow
@@ -21,6 +21,7 @@ from integration.domain.retry import DAY
 from integration.service.observe import Observed, observe
 from integration.store.database import Database
 from integration.store.tables import delivery, event, poll, reading
+from tests.laws import examples
 from tests.market import at_once, town
 from tests.service.script import START, Script, happened, script
 
@@ -85,7 +86,7 @@ STEPS = st.lists(
 numbers = itertools.count()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(steps=STEPS)
 def test_in_whatever_order_readings_come_live_events_are_those_that_a_feed_finds_in_the_log(
     steps: list[Any],

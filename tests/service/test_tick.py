@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration import sources, triggers
@@ -28,6 +28,7 @@ from integration.service.tick import evaluate
 from integration.store.database import Database
 from integration.store.queries import accounts, events, readings, rules, subjects, subscriptions
 from integration.store.tables import event
+from tests.laws import examples
 from tests.service.script import Script, happened, script
 
 SHARPE = "quantmetrics"
@@ -105,7 +106,7 @@ def plain(connection: Any, rule_ids: dict[str, Scope], now: int) -> set[tuple[st
     }
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(wanted=st.lists(st.tuples(OPTIONS, SCOPES), min_size=1, max_size=6), arrivals=ARRIVALS)
 def test_what_is_found_is_what_every_rule_over_every_subject_would_find(
     wanted: list[tuple[dict[str, Any], Scope]],

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.catalogue import SubjectRow
 from integration.sources.clusters import LARGEST, LEVELS, WINDOW, clustered, components, correlations
+from tests.laws import examples
 from tests.market import prices
 from tests.sources.panels import SOURCES, assert_a_time_is_said_by_its_own_past, compute, names, panel, said, token
 
@@ -78,7 +79,7 @@ def test_a_few_missing_days_do_not_part_a_cluster_and_many_do() -> None:
     assert found(closes, *ranked(4))[40]["clusters"]["0.9"] == [[1, 2, 3]]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seed=st.integers(0, 10_000), holes=st.integers(0, 12), rows=st.integers(2, 9))
 def test_correlations_are_numpys_on_the_days_that_both_have(seed: int, holes: int, rows: int) -> None:
     draw = np.random.default_rng(seed)
@@ -92,7 +93,7 @@ def test_correlations_are_numpys_on_the_days_that_both_have(seed: int, holes: in
             assert ours[a, b] == pytest.approx(theirs, abs=1e-9, nan_ok=True)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(size=st.integers(0, 12), data=st.data())
 def test_components_are_what_a_plain_search_reaches(size: int, data: st.DataObject) -> None:
     pairs = data.draw(st.sets(st.tuples(st.integers(0, max(size - 1, 0)), st.integers(0, max(size - 1, 0))), max_size=14))
@@ -120,7 +121,7 @@ def test_a_higher_level_divides_the_clusters_of_a_lower_one() -> None:
                 assert sum(set(part) <= set(whole) for whole in snapshot["clusters"][lower]) == 1
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(data=st.data())
 def test_a_time_has_the_same_reading_whatever_else_is_asked_for(data: st.DataObject) -> None:
     closes = walks(together(3, 2, days=data.draw(st.integers(28, 50)), noise=0.02))

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.catalogue import Source, SubjectRow
 from integration.sources._ranking import BEST
 from integration.sources.market_cap_ranking import KEPT
+from tests.laws import examples
 from tests.sources.panels import (
     SOURCES,
     Figures,
@@ -124,7 +125,7 @@ def test_a_token_that_is_no_longer_listed_among_the_largest_is_not_ranked() -> N
 
 
 @pytest.mark.parametrize("source", RANKINGS, ids=lambda source: source.key)
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(data=st.data())
 def test_a_time_has_the_same_ranking_whatever_else_is_asked_for(source: Source, data: st.DataObject) -> None:
     figure = st.sampled_from([1.0, 2.0, 3.0, 50.0, None, "-"])
@@ -134,7 +135,7 @@ def test_a_time_has_the_same_ranking_whatever_else_is_asked_for(source: Source, 
     assert_a_time_is_said_by_its_own_past(source, {key: panel(key, METRIC[key], drawn)}, names(token(1), token(2)))
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(data=st.data())
 def test_a_ranking_is_a_plain_sort(data: st.DataObject) -> None:
     grade = st.sampled_from([None, 0.0, 10.0, 10.5, 99.0]) | st.floats(0, 100)

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain import risk
@@ -17,6 +17,7 @@ from integration.domain.history import Ints
 from integration.domain.retry import DAY
 from integration.sources import load
 from integration.sources.daily_ohlcv import SOURCE as BARS
+from tests.laws import examples
 from tests.sources.samples import SLOT, as_v3, rows
 
 RISK = {key: source for key, source in load().items() if key.startswith("risk_")}
@@ -80,7 +81,7 @@ def test_its_metrics_are_every_figure_over_its_window_and_the_volume_ratio(sourc
 
 
 @EVERY
-@settings(max_examples=25)
+@examples(25)
 @given(data=st.data())
 def test_a_time_has_the_same_reading_whatever_else_is_asked_for(source: Source, data: st.DataObject) -> None:
     bars, known = panel(), whole(source.key)
@@ -91,7 +92,7 @@ def test_a_time_has_the_same_reading_whatever_else_is_asked_for(source: Source, 
 
 
 @EVERY
-@settings(max_examples=25)
+@examples(25)
 @given(data=st.data())
 def test_neither_what_lies_before_its_days_nor_what_comes_later_matters(source: Source, data: st.DataObject) -> None:
     bars, reach = panel(), days_of(source)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.laws import examples
 from tests.sources.panels import SOURCES, assert_a_time_is_said_by_its_own_past, compute, names, panel, said, token
 
 SECTORS = SOURCES["sectors"]
@@ -60,7 +61,7 @@ def test_an_investor_grade_stands_for_three_days_beside_later_trader_grades() ->
     assert [found[day]["investor_grades"] for day in range(6)] == [[None], *[[70.0]] * 4, [None]]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(data=st.data())
 def test_a_time_has_the_same_reading_whatever_else_is_asked_for(data: st.DataObject) -> None:
     figure = st.sampled_from([1.0, 2.0, 3.0, None, "-"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -19,6 +19,7 @@ from integration.domain.payload import iso
 from integration.triggers import load
 from integration.triggers._compound import rebuilt
 from integration.triggers.all_of import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import (
     DAY,
     SOURCES,
@@ -188,14 +189,14 @@ def figures(draw: st.DrawFn, source: Source) -> dict[str, Any]:
     return {metric.name: draw(st.sampled_from(FIGURES[metric.name])) for metric in source.metrics if metric.name in FIGURES}
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: tuple[History, dict[str, Any]]) -> None:
     history, options = question
     assert found(history, options) == expected(history, options)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(question=questions())
 def test_the_laws_hold_whatever_stands_beside(question: tuple[History, dict[str, Any]]) -> None:
     history, options = question
@@ -224,7 +225,7 @@ def test_sources_that_conditions_share_are_named_once() -> None:
     assert sorted(TRIGGER.sources(options)) == ["investor_grades", "trader_grades"]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(grades=st.lists(st.sampled_from([20.0, 50.0, 79.0, 85.0, None]), min_size=1, max_size=20))
 def test_a_daily_condition_under_an_hourly_clock_sees_its_own_history(grades: list[float | None]) -> None:
     options = loaded(TRIGGER, HOURLY)
@@ -401,7 +402,7 @@ def grades_of_a_month(draw: st.DrawFn) -> list[float | None]:
 
 
 @pytest.mark.parametrize("regime", REGIMES)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(data=st.data())
 def test_entering_a_regime_of_two_grades_is_a_compound_of_two_thresholds(regime: str, data: st.DataObject) -> None:
     """Of both grades a side is known from the first reading on: a regime that is not known cannot be left, a condition that
@@ -453,7 +454,7 @@ READINGS = {
 
 
 @pytest.mark.parametrize("at_least", [1, 2, 3])
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(data=st.data())
 def test_a_bearish_warning_is_a_compound_of_those_of_its_signs_that_are_triggers(at_least: int, data: st.DataObject) -> None:
     """The other three signs have none: a return since a signal whatever followed it, a fundamental grade below that of

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers._signs import SIGNS
 from integration.triggers.bearish_warning import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, assert_nothing_older_than_the_lookback_matters, history_of, loaded, others_of, source_of
 from tests.triggers.reference import HOUR, Observation, told, turn_at
 from tests.triggers.test_prices import plain_before
@@ -192,7 +193,7 @@ def walks(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(rows=walks())
 @pytest.mark.parametrize("sign", SIGNS)
 def test_a_sign_is_what_its_rule_says_read_plainly(sign: str, rows: list[Row]) -> None:
@@ -212,7 +213,7 @@ def questions(draw: st.DrawFn) -> Question:
     return draw(walks()), loaded(TRIGGER, asked)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None:
     rows, options = question
@@ -220,7 +221,7 @@ def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None
     assert [(f.as_of, f.fields["state"], f.fields["signs"]) for f in firings] == expected(rows, options)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: Question) -> None:
     rows, options = question

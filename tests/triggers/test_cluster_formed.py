@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.sources.clusters import LEVELS
 from integration.triggers.cluster_formed import CORRELATIONS, TRIGGER, WINDOW
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded
 from tests.triggers.reference import HOUR, told
 
@@ -95,14 +96,14 @@ def questions(draw: st.DrawFn) -> tuple[Snapshots, int, dict[str, Any]]:
     return snapshots, cadence, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(question=questions())
 def test_what_forms_is_what_the_definition_read_plainly_says(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
     snapshots, cadence, options = question
     assert found(snapshots, cadence, options) == expected(snapshots, cadence, options)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
     snapshots, cadence, options = question

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -16,6 +16,7 @@ from integration.domain.catalogue import Trigger
 from integration.domain.history import History
 from integration.triggers.token_delisted import TRIGGER as DELISTED
 from integration.triggers.token_listed import TRIGGER as LISTED
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded
 from tests.triggers.reference import HOUR, quiet, turn_at
 
@@ -101,7 +102,7 @@ def questions(draw: st.DrawFn, trigger: Trigger) -> tuple[Polls, int, dict[str, 
 
 
 @BOTH
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(data=st.data())
 def test_who_appears_and_disappears_is_what_the_rules_read_plainly_say(trigger: Trigger, data: st.DataObject) -> None:
     polls, cadence, options = data.draw(questions(trigger))
@@ -109,7 +110,7 @@ def test_who_appears_and_disappears_is_what_the_rules_read_plainly_say(trigger: 
 
 
 @BOTH
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(data=st.data())
 def test_nothing_older_than_the_lookback_influences_a_firing(trigger: Trigger, data: st.DataObject) -> None:
     polls, cadence, options = data.draw(questions(trigger))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -19,6 +19,7 @@ from integration.domain.ids import canonical, event_id
 from integration.triggers import load
 from integration.triggers._conditions import WRITTEN
 from integration.triggers.data_corrected import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, case_log, cut_log, loaded
 from tests.triggers.strategies import rules_with_log
 from tests.triggers.test_replay import live, moments
@@ -88,7 +89,7 @@ def expected(trigger: Trigger, options: Options, log: Log) -> list[tuple[Any, ..
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(question=ANY)
 def test_corrections_are_those_of_rule_7_read_plainly(question: tuple[dict[str, Any], Log]) -> None:
     options, log = question
@@ -100,7 +101,7 @@ def test_corrections_are_those_of_rule_7_read_plainly(question: tuple[dict[str, 
     assert found == expected(TRIGGERS[rule["trigger"]], rule["options"], log)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(question=ANY)
 def test_nothing_is_corrected_where_nothing_is_restated_or_late(question: tuple[dict[str, Any], Log]) -> None:
     options, log = question
@@ -113,7 +114,7 @@ def test_nothing_is_corrected_where_nothing_is_restated_or_late(question: tuple[
     assert told_by(TRIGGER, options, in_order) == []
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(question=ANY)
 def test_corrections_change_nothing_that_was_told_before(question: tuple[dict[str, Any], Log]) -> None:
     options, log = question

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers import grade_threshold
 from integration.triggers.dual_grade import TRIGGER, holds
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, cut, history_of, loaded, others_of
 from tests.triggers.reference import HOUR, Observation, Turn, look_back, side_above, told, turn_at
 
@@ -88,7 +89,7 @@ def questions(draw: st.DrawFn) -> tuple[list[Day], dict[str, Any]]:
     return days, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(question=questions())
 def test_changes_are_those_of_the_rules_read_plainly(question: tuple[list[Day], dict[str, Any]]) -> None:
     days, options = question
@@ -98,7 +99,7 @@ def test_changes_are_those_of_the_rules_read_plainly(question: tuple[list[Day], 
     assert_nothing_older_than_the_lookback_matters(TRIGGER, past, options)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(question=questions())
 def test_a_regime_holds_where_both_levels_do(question: tuple[list[Day], dict[str, Any]]) -> None:
     """Without missing grades, each regime is two conditions of grade_threshold at once."""
@@ -119,7 +120,7 @@ def test_a_regime_holds_where_both_levels_do(question: tuple[list[Day], dict[str
     assert holds(past, base).tolist() == both
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(question=questions())
 def test_a_regime_holds_when_it_is_told_and_of_a_prefix_nothing_else_is_said(question: tuple[list[Day], dict[str, Any]]) -> None:
     days, options = question

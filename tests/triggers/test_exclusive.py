@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.catalogue import Trigger
 from integration.triggers import load
+from tests.laws import examples
 from tests.triggers.logs import DAY, history_of, loaded, source_of
 
 TRIGGERS = load()
@@ -97,7 +98,7 @@ def both_met(trigger: Trigger, rules: list[dict[str, Any]]) -> bool:
     return False
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(one=LEVELS, other=LEVELS)
 def test_just_those_are_refused_that_no_history_meets_together(one: dict[str, Any], other: dict[str, Any]) -> None:
     trigger = TRIGGERS["grade_threshold"]

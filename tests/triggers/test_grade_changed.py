@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.grade_changed import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded, plain
 from tests.triggers.reference import HOUR, Observation, Turn, decimal, observations, side_above, side_below, told, turn_at
 
@@ -122,21 +123,21 @@ def questions(draw: st.DrawFn) -> tuple[list[tuple[int, float | None]], int, dic
     return readings, cadence, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=800, deadline=None)
+@examples(800)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question
     assert plain(TRIGGER.scan(history(readings, cadence), options)) == expected(readings, cadence, options)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question
     assert_nothing_older_than_the_lookback_matters(TRIGGER, history(readings, cadence), options)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(question=questions())
 def test_a_change_of_class_points_the_way_its_grades_moved(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -14,6 +14,7 @@ from integration.domain import ids
 from integration.domain.history import History
 from integration.domain.payload import iso
 from integration.triggers.grade_threshold import TRIGGER, holds
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, cut, history_of, loaded
 from tests.triggers.reference import HOUR, observations, side_above, side_below, told, turn_at
 
@@ -89,21 +90,21 @@ def questions(draw: st.DrawFn) -> tuple[list[tuple[int, float | None]], int, dic
     return readings, cadence, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question
     assert found(history(readings, cadence), options) == expected(readings, cadence, options)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question
     assert_nothing_older_than_the_lookback_matters(TRIGGER, history(readings, cadence), options)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(question=questions())
 def test_a_crossing_that_is_told_holds_when_it_is_told(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.index_performance import BTC, PERIODS, TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import (
     DAY,
     assert_nothing_older_than_the_lookback_matters,
@@ -127,14 +128,14 @@ def questions(draw: st.DrawFn) -> tuple[list[Row], dict[str, Any]]:
     return rows, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(question=questions())
 def test_firings_are_those_of_a_plain_computation(question: tuple[list[Row], dict[str, Any]]) -> None:
     rows, options = question
     assert found(rows, options) == expected(rows, options)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(question=questions())
 def test_the_laws_hold_whatever_stands_beside(question: tuple[list[Row], dict[str, Any]]) -> None:
     rows, options = question

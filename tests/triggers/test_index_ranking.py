@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.index_ranking import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded, plain
 from tests.triggers.reference import HOUR, observations, quiet, turn_at
 
@@ -110,21 +111,21 @@ def questions(draw: st.DrawFn) -> tuple[Snapshots, int, dict[str, Any]]:
     return snapshots, cadence, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(question=questions())
 def test_moves_are_those_of_the_rules_read_plainly(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
     snapshots, cadence, options = question
     assert found(snapshots, cadence, options) == expected(snapshots, cadence, options)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
     snapshots, cadence, options = question
     assert_nothing_older_than_the_lookback_matters(TRIGGER, history(snapshots, cadence), options)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(question=questions(), data=st.data())
 def test_the_order_of_rows_in_a_snapshot_does_not_matter(
     question: tuple[Snapshots, int, dict[str, Any]], data: st.DataObject
@@ -260,7 +261,7 @@ def test_a_snapshot_from_before_grades_were_kept_is_passed_over() -> None:
     assert TRIGGER.scan(history_of(SOURCES["indices_holdings"], TRIGGER, old), options) == []
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(question=questions())
 def test_where_grades_go_with_weights_moves_by_grade_are_moves_by_weight(
     question: tuple[Snapshots, int, dict[str, Any]],
@@ -286,7 +287,7 @@ def test_where_grades_go_with_weights_moves_by_grade_are_moves_by_weight(
 # -- the index among indices -----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     ranks=st.lists(st.sampled_from([1.0, 2.0, 3.0, 4.0, 5.0, None]), max_size=25),
     top=st.integers(1, 3),

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.index_rebalanced import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded
 from tests.triggers.reference import HOUR, side_above, side_below, told, turn_at
 
@@ -60,7 +61,7 @@ def pasts(draw: st.DrawFn) -> list[tuple[int, Weights | None]]:
     return snapshots
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(past=pasts(), least=st.sampled_from([1.0, 5.0, 20.0, 100.0]), hours=st.sampled_from([0.0, 6.0, 24.0, 30.0]))
 def test_rebalances_are_those_of_a_plain_comparison(past: list[tuple[int, Weights | None]], least: float, hours: float) -> None:
     options = loaded(TRIGGER, {"min_weight_change": least, "cooldown_hours": hours})
@@ -88,7 +89,7 @@ def test_rebalances_are_those_of_a_plain_comparison(past: list[tuple[int, Weight
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     past=pasts(),
     level=st.sampled_from([10.0, 20.0, 50.0, 100.0]),

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.catalogue import Trigger, told_by
 from integration.domain.delta import MAX_COOLDOWN
 from integration.triggers import load
+from tests.laws import examples
 from tests.triggers.logs import (
     DAY,
     assert_nothing_older_than_the_lookback_matters,
@@ -26,7 +27,7 @@ from tests.triggers.strategies import rules_with_history
 
 TRIGGERS = load()
 EVERY = pytest.mark.parametrize("trigger", TRIGGERS.values(), ids=TRIGGERS)
-LAW = settings(max_examples=100, deadline=None)
+LAW = examples(100)
 
 
 @EVERY

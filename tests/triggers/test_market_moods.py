@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.market_regime_changed import TRIGGER as REGIME
 from integration.triggers.sentiment_changed import TRIGGER as SENTIMENT
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, history_of, loaded
 from tests.triggers.reference import HOUR, decimal, observations, told
 
@@ -110,7 +111,7 @@ def expected(readings: Readings, options: Mapping[str, Any]) -> list[tuple[int, 
     return [(seen[at][0], "up" if ways[at] > 0 else "down", seen[at][1], seen[at - window][1], silent) for at, silent in notices]
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(data=st.data())
 def test_sentiment_moves_are_those_of_the_definition(data: st.DataObject) -> None:
     asked = {

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.history import History
 from integration.triggers.momentum_changed import LEVELS, TRIGGER, holds
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded
 from tests.triggers.reference import HOUR, Observation, told, turn_at
 
@@ -31,7 +32,7 @@ def history(days: Sequence[tuple[int, str | None]]) -> History:
     return history_of(SOURCES["tm_grade"], TRIGGER, said)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     days=st.lists(
         st.tuples(st.sampled_from([1, 1, 1, 1, 1, 2, 3, 4]), st.sampled_from([*ORDER, "Sideways", "", None])), max_size=30

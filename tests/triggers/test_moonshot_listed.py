@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.triggers.moonshot_listed import PAST, TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, history_of, loaded
 from tests.triggers.reference import HOUR, quiet, turn_at
 
@@ -92,7 +93,7 @@ def test_the_past_list_is_polled_only_where_leaving_is_told() -> None:
         assert TRIGGER.sources(loaded(TRIGGER, {"moves": moves})) == ("moonshots", PAST)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=st.data())
 def test_who_joins_and_leaves_is_what_the_rules_read_plainly_say(data: st.DataObject) -> None:
     asked = {

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.derive.describe import possible_sources
 from integration.triggers.new_reading import SOURCES as OFFERED
 from integration.triggers.new_reading import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, history_of, loaded
 
 READABLE = {
@@ -84,7 +85,7 @@ def expected(rows: Sequence[Row], field: str) -> list[tuple[int, dict[str, tuple
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from([1, 1, 1, 1, 2, 3, 4]), *[st.sampled_from([0.0, 0.7, 0.7, 1.2, None])] * 2), max_size=20

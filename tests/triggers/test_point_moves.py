@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.catalogue import Trigger
@@ -13,6 +13,7 @@ from integration.domain.history import History
 from integration.domain.payload import iso
 from integration.sources import load
 from integration.triggers import score_changed, valuation_improved
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded
 from tests.triggers.reference import HOUR, Observation, decimal, observations, told
 
@@ -88,7 +89,7 @@ def timelines(draw: st.DrawFn, values: Sequence[float]) -> tuple[list[tuple[int,
 COOLDOWNS = st.sampled_from([0.0, 6.0, 25.0, 100.0, 720.0])
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     timeline=timelines([0.0, 0.1, 0.4, 5.0, 6.0, 6.1, 9.9, 10.0]),
     points=st.sampled_from([0.1, 0.3, 1.0, 1.1, 3.9, 10.0]),
@@ -107,7 +108,7 @@ def test_scores_move_as_the_rules_say_read_plainly(
     assert_nothing_older_than_the_lookback_matters(SCORE, past, options)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     timeline=timelines([0.0, 40.0, 45.0, 45.1, 50.2, 60.0, 100.0]),
     points=st.sampled_from([0.1, 5.0, 5.1, 15.0, 60.0]),

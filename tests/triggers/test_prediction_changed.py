@@ -9,12 +9,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.prediction_changed import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, assert_nothing_older_than_the_lookback_matters, history_of, loaded, source_of
 from tests.triggers.reference import HOUR, told
 
@@ -66,7 +67,7 @@ def questions(draw: st.DrawFn) -> Question:
     return readings, cadence, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None:
     readings, cadence, options = question
@@ -76,7 +77,7 @@ def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None
     ] == expected(readings, cadence, options)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: Question) -> None:
     readings, cadence, options = question

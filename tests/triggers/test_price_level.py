@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.price_level import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, assert_nothing_older_than_the_lookback_matters, history_of, loaded, others_of, source_of
 from tests.triggers.reference import HOUR, Observation, quiet, side_above, side_below, turn_at
 
@@ -122,7 +123,7 @@ def questions(draw: st.DrawFn) -> Question:
     return readings, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=800)
+@examples(800)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None:
     readings, options = question
@@ -132,14 +133,14 @@ def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None
     ] == expected(readings, options)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: Question) -> None:
     readings, options = question
     assert_nothing_older_than_the_lookback_matters(TRIGGER, history(readings, options), options)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(question=questions())
 def test_a_line_has_its_side_and_an_event_says_where_the_price_was(question: Question) -> None:
     readings, options = question

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.price_moved import TRIGGER
+from tests.laws import examples
 from tests.market import prices
 from tests.triggers.logs import DAY, assert_nothing_older_than_the_lookback_matters, history_of, loaded, others_of, source_of
 from tests.triggers.reference import HOUR, observations, told
@@ -87,7 +88,7 @@ def questions(draw: st.DrawFn) -> Question:
     return readings, cadence, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None:
     readings, cadence, options = question
@@ -97,14 +98,14 @@ def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None
     ] == expected(readings, cadence, options)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: Question) -> None:
     readings, cadence, options = question
     assert_nothing_older_than_the_lookback_matters(TRIGGER, history(readings, options, cadence), options)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(question=questions())
 def test_it_holds_wherever_it_fires_and_is_known_from_the_first_change_on(question: Question) -> None:
     readings, cadence, options = question

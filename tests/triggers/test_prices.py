@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.history import max_gap
 from integration.triggers._prices import before, change_over, usual_move
+from tests.laws import examples
 from tests.triggers.logs import DAY
 from tests.triggers.reference import HOUR
 
@@ -49,7 +50,7 @@ def walks(draw: st.DrawFn) -> tuple[list[int], list[float], int]:
     return times, prices, cadence
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(walk=walks(), span=st.sampled_from([HOUR, DAY, 7 * DAY, 30 * DAY]))
 def test_a_change_is_against_the_observation_so_long_before(walk: tuple[list[int], list[float], int], span: int) -> None:
     times, prices, cadence = walk
@@ -62,7 +63,7 @@ def test_a_change_is_against_the_observation_so_long_before(walk: tuple[list[int
     np.testing.assert_array_equal(found, [plain_change(times, prices, at, span, cadence) for at in everywhere])
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(walk=walks())
 def test_the_usual_move_is_the_deviation_of_thirty_daily_returns(walk: tuple[list[int], list[float], int]) -> None:
     times, prices, cadence = walk

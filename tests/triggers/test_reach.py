@@ -8,13 +8,14 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError, fields, validate
 
 from integration.domain.catalogue import Trigger
 from integration.triggers import load
 from integration.triggers._conditions import RuleField
+from tests.laws import examples
 from tests.triggers.logs import loaded
 from tests.triggers.reach import Search
 
@@ -61,7 +62,7 @@ def taken(draw: st.DrawFn, trigger: Trigger) -> dict[str, Any]:
 
 
 @EVERY
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(data=st.data())
 def test_what_is_taken_can_fire(trigger: Trigger, data: st.DataObject) -> None:
     options = data.draw(taken(trigger))

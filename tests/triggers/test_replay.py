@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.catalogue import Options, Trigger, told_by
 from integration.domain.history import History, Log, Told
 from integration.triggers import load
+from tests.laws import examples
 from tests.triggers.logs import cut_log
 from tests.triggers.strategies import rules_with_log
 
@@ -20,7 +21,7 @@ TRIGGERS = load()
 EVERY = pytest.mark.parametrize("trigger", TRIGGERS.values(), ids=TRIGGERS)
 #: Those that tell of readings, not of what became known when.
 SETTLED = {key: trigger for key, trigger in TRIGGERS.items() if trigger.tell is None}
-LAW = settings(max_examples=120, deadline=None)
+LAW = examples(120)
 
 
 def settled(log: Log, arrived: int) -> list[int]:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.sources.ai_reports import KINDS as FIELDS
 from integration.triggers.report_published import KINDS, TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, assert_nothing_older_than_the_lookback_matters, history_of, loaded, source_of
 from tests.triggers.reference import HOUR, quiet
 
@@ -82,7 +83,7 @@ def questions(draw: st.DrawFn) -> Question:
     return readings, cadence, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None:
     readings, cadence, options = question
@@ -90,7 +91,7 @@ def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None
     assert [(f.as_of, [(r["kind"], r["news"]) for r in f.fields["reports"]]) for f in firings] == expected(*question)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: Question) -> None:
     readings, cadence, options = question

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.risk_threshold import METRICS, TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, assert_nothing_older_than_the_lookback_matters, history_of, loaded, source_of
 from tests.triggers.reference import HOUR, observations, side_above, side_below, told, turn_at
 
@@ -89,13 +90,13 @@ def questions(draw: st.DrawFn) -> tuple[str, Readings, int, dict[str, Any]]:
     return metric, readings, cadence, options
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: tuple[str, Readings, int, dict[str, Any]]) -> None:
     assert found(*question) == expected(*question)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[str, Readings, int, dict[str, Any]]) -> None:
     metric, readings, cadence, options = question

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.sector_breakout import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded
 from tests.triggers.reference import HOUR, quiet, turn_at
 
@@ -121,14 +122,14 @@ def questions(draw: st.DrawFn) -> tuple[Snapshots, int, dict[str, Any]]:
     return snapshots, cadence, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(question=questions())
 def test_what_breaks_out_is_what_the_definition_read_plainly_says(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
     snapshots, cadence, options = question
     assert found(snapshots, cadence, options) == expected(snapshots, cadence, options)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
     snapshots, cadence, options = question

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.history import History
 from integration.domain.payload import iso
 from integration.triggers.sharpe_threshold import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded
 from tests.triggers.reference import HOUR, observations, side_above, side_below, told, turn_at
 
@@ -85,21 +86,21 @@ def questions(draw: st.DrawFn) -> tuple[list[tuple[int, float | None]], int, dic
     return readings, cadence, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=800, deadline=None)
+@examples(800)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question
     assert found(readings, cadence, options) == expected(readings, cadence, options)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question
     assert_nothing_older_than_the_lookback_matters(TRIGGER, history(readings, cadence), options)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(question=questions())
 def test_down_is_up_seen_in_a_mirror(question: tuple[Any, int, dict[str, Any]]) -> None:
     readings, cadence, options = question

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers import hourly_signal_flipped, signal_flipped
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, cut, history_of, loaded, others_of
 from tests.triggers.reference import HOUR, Observation, told, turn_at
 
@@ -35,7 +36,7 @@ def past(days: Sequence[tuple[int, Mapping[str, Any]]], options: Mapping[str, An
     )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     days=st.lists(st.tuples(STEPS, DAYS), max_size=30),
     confirm=st.sampled_from([1, 1, 2, 3]),

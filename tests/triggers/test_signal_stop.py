@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.domain.history import History
 from integration.domain.payload import iso
 from integration.triggers.signal_stop import TRIGGER, holds
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, cut, history_of, loaded, others_of
 
 GAP = 3 * DAY  # longer silences are not bridged; three days are the longest of a daily source
@@ -99,7 +100,7 @@ def markets(draw: st.DrawFn) -> list[Bar]:
     return bars
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(bars=markets(), percent=st.sampled_from([5.0, 10.0, 20.0]))
 def test_hits_are_those_of_the_rules_read_plainly(bars: list[Bar], percent: float) -> None:
     options = loaded(TRIGGER, {"percent": percent, "cooldown_hours": 0})

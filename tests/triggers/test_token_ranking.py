@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.token_ranking import RANKINGS, TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, SOURCES, assert_nothing_older_than_the_lookback_matters, history_of, loaded
 from tests.triggers.reference import HOUR, quiet, turn_at
 
@@ -104,14 +105,14 @@ def questions(draw: st.DrawFn) -> tuple[Snapshots, int, dict[str, Any]]:
     return snapshots, cadence, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(question=questions())
 def test_moves_are_those_of_the_rules_read_plainly(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
     snapshots, cadence, options = question
     assert found(snapshots, cadence, options) == expected(snapshots, cadence, options)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: tuple[Snapshots, int, dict[str, Any]]) -> None:
     snapshots, cadence, options = question

@@ -7,12 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from integration.domain.history import History
 from integration.triggers.volume_changed import TRIGGER
+from tests.laws import examples
 from tests.triggers.logs import DAY, assert_nothing_older_than_the_lookback_matters, history_of, loaded, others_of, source_of
 from tests.triggers.reference import HOUR, observations, told, turn_at
 
@@ -92,7 +93,7 @@ def questions(draw: st.DrawFn) -> Question:
     return readings, loaded(TRIGGER, asked)
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(question=questions())
 def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None:
     readings, options = question
@@ -102,7 +103,7 @@ def test_firings_are_those_of_the_rules_read_plainly(question: Question) -> None
     ] == expected(readings, options)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(question=questions())
 def test_nothing_older_than_the_lookback_influences_a_firing(question: Question) -> None:
     readings, options = question
