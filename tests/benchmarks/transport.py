@@ -80,9 +80,9 @@ def rate(place: Place, sink: servers.Sink, hosts: int, *, hung: int = 0) -> tupl
 
 
 def run(transport: Transport[Any], posts: Sequence[HttpRequest], seconds: float) -> int:
-    """Keep sending for a while; how many were answered."""
+    """Keep sending for a while, until something is answered at least; how many were answered."""
     until, sent, answered = time.perf_counter() + seconds, 0, 0
-    while time.perf_counter() < until:
+    while not answered or time.perf_counter() < until:
         while transport.has_room():
             transport.start(None, posts[sent % len(posts)], HEADERS)
             sent += 1
