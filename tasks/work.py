@@ -37,12 +37,15 @@ _given: list[Gradewire] = []
 
 def use(gradewire: Gradewire) -> None:
     """Work with this Gradewire instead of one built from the environment: for everything in one process."""
+    timekeeping.tell(gradewire)
     _given[:] = [gradewire]
 
 
 @cache
 def _built() -> Gradewire:
-    return build(load(), wake=wake)
+    made = build(load(), wake=wake)
+    timekeeping.tell(made)  # before anything is claimed by this clock
+    return made
 
 
 def wake() -> None:

@@ -164,15 +164,18 @@ class Stage:
             return came, -1, -1, frozenset()
 
     def _next(self) -> tuple[int, str]:
-        """How long (ms) until something comes due, and what it is: a delivery or a poll. 0 where something is due now."""
+        """How long (ms) until something comes due, and what it is: a delivery or a poll. 0 where something is due now.
+
+        Where nothing waits, a poll does by a clock that was put back: until that has caught up.
+        """
         now, owed, polled = self.clock.now(), delivery.c, poll.c
         with self.database.read() as connection:
             due = connection.scalar(select(func.min(owed.next_attempt_at)).where(owed.state == 0))
             mine = (polled.source == SOURCE, polled.status.in_(("running", "failed", "partial")))
             look = connection.scalar(select(func.min(polled.lease_until)).where(*mine))
         times = [(at, what) for at, what in ((due, "deliveries"), (look, "polls")) if at is not None]
-        at, what = min(times, default=(now, "deliveries"))
-        return max(at + 1 - now, 0) if times else 0, what
+        at, what = min(times, default=(now - 1 - min(self.clock.ahead_ms, 0), "polls"))
+        return max(at + 1 - now, 0), what
 
     def _still(self, seconds: float, over: Callable[[], bool | None]) -> bool:
         """Whether nothing has moved for so long; False as soon as it is over."""
