@@ -111,7 +111,7 @@ def _derive(gradewire: Gradewire, source: Source, subjects: Sequence[str] | None
             now = readings.moment(connection, gradewire.now())
             derived = derive(connection, gradewire.catalogue, source, changed, want=want, now=now, whole=whole)
             for new in [New(*each, now) for each in derived]:
-                evaluate(connection, gradewire.catalogue, gradewire.asked, new, due=gradewire.now())
+                evaluate(connection, gradewire.catalogue, gradewire.asked, new, clock=gradewire.now)
     gradewire.wake()
 
 

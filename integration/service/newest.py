@@ -55,7 +55,7 @@ class Newest:
         columns = range(first, len(times))
         texts = tuple(self.texts.get((place, column)) for column in columns) if self.texts else (None,) * len(columns)
         as_of = times[first:]
-        known_at = np.minimum(as_of, self.new.now)
+        known_at = np.minimum(as_of, self.new.now - 1)  # before the newest, also where the clock is behind the data
         known_at[-1] = self.new.now
         metrics, cadence = self.recent.metrics, self.recent.cadence
         return Log(subject, metrics, cadence, as_of, known_at, self.recent.values[place, first:], texts)

@@ -127,13 +127,12 @@ def _commit(gradewire: Gradewire, poll: Poll, fetched: Fetched) -> Observed:
             if not polls.is_mine(connection, poll.id, poll.lease):
                 return poll.ended("waiting")
             events.lock(connection)
-            wall = gradewire.now()
             if not number and (refused := _refused(gradewire, connection, poll, fetched, rows)):
                 return refused
-            now = readings.moment(connection, wall)
+            now = readings.moment(connection, gradewire.now())
             if not number:
                 _keep_names(connection, fetched.names, now)
-            taken += _take_in(gradewire, connection, poll, part, newest, now=now, due=wall)
+            taken += _take_in(gradewire, connection, poll, part, newest, now=now)
             if number == len(parts) - 1:
                 seen = {"rows": rows, "fresh": taken.fresh, "late": taken.late, "events": taken.events}
                 told = {**seen, "calls": fetched.calls, "newest": reached(fetched.batch)}
@@ -171,7 +170,7 @@ class Taken(NamedTuple):
 
 
 def _take_in(
-    gradewire: Gradewire, connection: Connection, poll: Poll, batch: Batch, newest: Mapping[str, int], *, now: int, due: int
+    gradewire: Gradewire, connection: Connection, poll: Poll, batch: Batch, newest: Mapping[str, int], *, now: int
 ) -> Taken:
     """Store and derive, then evaluate. `newest` is each subject's newest as_of of the whole answer.
 
@@ -184,7 +183,7 @@ def _take_in(
     derived = [New(*each, now, poll.id) for each in derive(connection, catalogue, poll.source, changed, want=want, now=now)]
     taken = Taken(fresh, late)
     for new in (New(poll.source, names, oldest, now, poll.id), *derived):
-        taken += Taken(0, 0, *evaluate(connection, catalogue, asked, new, due=due))
+        taken += Taken(0, 0, *evaluate(connection, catalogue, asked, new, clock=gradewire.now))
     return taken
 
 

@@ -7,7 +7,7 @@ Fan out: who is told. Write: events, feed items, deliveries.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import Connection
@@ -33,11 +33,13 @@ EVEN = COUNTED + MAX_COOLDOWN
 HEAD = 12
 
 
-def evaluate(connection: Connection, catalogue: Catalogue, asked: Asked, new: New, *, due: int) -> tuple[int, int]:
+def evaluate(
+    connection: Connection, catalogue: Catalogue, asked: Asked, new: New, *, clock: Callable[[], int]
+) -> tuple[int, int]:
     """Evaluate what is asked about new readings: (new events, deliveries owed).
 
-    Deliveries come due at `due`. The caller holds the event lock, has stored the readings in this transaction, and commits
-    all of it together.
+    Deliveries are due at once, by the clock (ms) of this moment. The caller holds the event lock, has stored the readings in
+    this transaction, and commits all of it together.
     """
     with asked.lock:
         asked.refresh(connection)
@@ -49,6 +51,7 @@ def evaluate(connection: Connection, catalogue: Catalogue, asked: Asked, new: Ne
         flaps: list[Flap] = []
         found = detect(connection, catalogue, newest, named(circle, crowd, screened), named(circle, crowd, others), flaps)
         audience = Audience(connection, asked, [(rule, subject) for rule, subject, _ in found], new.now)
+        due = clock()
         if flaps:
             tell_flaps(connection, asked, flaps, due)
     wanted = identified(filter(audience.wants, found))

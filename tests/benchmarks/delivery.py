@@ -20,17 +20,19 @@ from tests.benchmarks.machine import Sizes, machine
 from tests.benchmarks.parts import PARTS
 
 
-def measure(sizes: Sizes, rounds: int, chosen: Sequence[str]) -> dict[str, list[float]]:
-    """Every figure of every round, by part and name; starts and stops the servers it needs."""
+def measure(sizes: Sizes, rounds: int, chosen: Sequence[str], *, together: bool = False) -> dict[str, list[float]]:
+    """Every figure of every round, by part and name. Each part has servers of its own, so that none is measured beside what
+    another left to be tidied up; `together` they share them, which is quicker and less exact."""
     found: dict[str, list[float]] = defaultdict(list)
     for number in range(1, rounds + 1):
-        for part in chosen:
-            with machine(sizes, postgresql=part != "sqlite") as here:
-                figures = PARTS[part](here)
-            told = ", ".join(f"{name} {figure:,.2f}" for name, figure in figures.items())
-            print(f"round {number}, {part}: {told}", flush=True)
-            for name, figure in figures.items():
-                found[f"{part}.{name}"].append(figure)
+        for parts in [chosen] if together else [[part] for part in chosen]:
+            with machine(sizes, postgresql=any(part != "sqlite" for part in parts)) as here:
+                for part in parts:
+                    figures = PARTS[part](here)
+                    told = ", ".join(f"{name} {figure:,.2f}" for name, figure in figures.items())
+                    print(f"round {number}, {part}: {told}", flush=True)
+                    for name, figure in figures.items():
+                        found[f"{part}.{name}"].append(figure)
     return found
 
 
@@ -65,9 +67,10 @@ def main() -> None:
     parser.add_argument("--compared", type=int, default=1_500, help="deliveries by the tutorial design")
     parser.add_argument("--backlog", type=int, default=1_000_000, help="due rows in the long queue")
     parser.add_argument("--samples", type=int, default=200, help="events that are sent one at a time")
+    parser.add_argument("--together", action="store_true", help="the same servers for all parts: to try it out")
     given = parser.parse_args()
     sizes = Sizes(given.deliveries, given.compared, given.backlog, given.samples)
-    result = summary(measure(sizes, given.rounds, given.only))
+    result = summary(measure(sizes, given.rounds, given.only, together=given.together))
     print(json.dumps(result) if given.json else result)
 
 

@@ -32,7 +32,7 @@ def last_line(*command: str) -> dict[str, dict[str, float]]:
 
 
 def test_the_delivery_benchmark_ends_with_its_figures() -> None:
-    sizes = ("--rounds=1", "--deliveries=600", "--compared=20", "--backlog=2000", "--samples=5")
+    sizes = ("--together", "--rounds=1", "--deliveries=300", "--compared=6", "--backlog=1200", "--samples=3")
     found = last_line("tests.benchmarks.delivery", "--json", *sizes)
     single = {"idle_p99_ms", "growth", "worker_mb"}
     assert set(found) == {"sqlite", "postgresql", "embedded", "tls", "latency", "hanging", *single}

@@ -255,7 +255,7 @@ class Bench:
         """`evaluate` itself over the same readings: it finds nothing that is not there yet."""
         with self.database.write() as connection:
             events.lock(connection)
-            return evaluate(connection, self.catalogue, self.asked, new, due=new.now)[0]
+            return evaluate(connection, self.catalogue, self.asked, new, clock=lambda: new.now)[0]
 
     def plain_loop(self, new: New) -> set[tuple[str, str, int, str]]:
         """Each rule's scan over each subject it is asked about."""

@@ -141,6 +141,7 @@ class Stage:
                     self.note_leased()
                     self.waited_ms[what] += wait
                     self.clock.jump(wait)
+                    self.note_leased()  # with what was claimed since by the clock that was
 
     def _stands(self) -> bool:
         """Whether all who wait wait for time to pass."""

@@ -29,6 +29,7 @@ from integration.store.database import Database
 from integration.store.queries import accounts, events, readings, rules, subjects, subscriptions
 from integration.store.tables import event
 from tests.laws import examples
+from tests.service.given import Clock
 from tests.service.script import Script, happened, script
 
 SHARPE = "quantmetrics"
@@ -142,7 +143,7 @@ def test_what_is_found_is_what_every_rule_over_every_subject_would_find(
             when = {"created_at": 1, "changed_at": 1}
             subscriptions.add(connection, id=f"sub_{number}", rule_id=identity, scope=scope.text, **common, **when)
         for names, oldest, known_at in store(connection, arrivals):
-            evaluate(connection, CATALOGUE, asked, New(SOURCES[SHARPE], names, oldest, known_at), due=known_at)
+            evaluate(connection, CATALOGUE, asked, New(SOURCES[SHARPE], names, oldest, known_at), clock=Clock(known_at))
             stored = connection.execute(event.select().where(event.c.known_at == known_at)).all()
             found = {(row.rule_id, row.subject, row.as_of) for row in stored}
             expected = plain(connection, scopes, known_at)

@@ -87,7 +87,7 @@ class Market:
             events.lock(connection)
             names, oldest, *_ = store_batch(connection, source, batch, None, now=self.wall())
             new = New(source, names, oldest, self.wall())
-            evaluate(connection, self.gradewire.catalogue, self.gradewire.asked, new, due=self.wall())
+            evaluate(connection, self.gradewire.catalogue, self.gradewire.asked, new, clock=self.wall)
 
 
 @pytest.fixture
