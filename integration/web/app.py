@@ -31,6 +31,7 @@ from integration.web.notices import notice_routes
 from integration.web.replays import replay_routes
 from integration.web.streams import LIFE_S, NAME, Streams, stream_routes
 from integration.web.telling import destination_routes, subscription_routes
+from integration.web.watches import watch_routes
 from integration.web.watching import watching_routes
 
 REQUESTS_A_MINUTE = 600
@@ -42,6 +43,7 @@ ROUTES = (
     stream_routes,
     backtest_routes,
     hook_routes,
+    watch_routes,
     destination_routes,
     subscription_routes,
     delivery_routes,
