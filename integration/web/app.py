@@ -23,6 +23,7 @@ from integration.web.body import MOST_BYTES, check_request
 from integration.web.dashboard import page_routes
 from integration.web.deliveries import delivery_routes
 from integration.web.events import event_routes
+from integration.web.feed_links import link_routes, linked_routes
 from integration.web.finding import finding_routes
 from integration.web.hooks import hook_routes
 from integration.web.inbox import inbox_routes
@@ -44,6 +45,7 @@ ROUTES = (
     backtest_routes,
     hook_routes,
     watch_routes,
+    link_routes,
     destination_routes,
     subscription_routes,
     delivery_routes,
@@ -95,6 +97,7 @@ def create_app(
     errors.register(app)
     _api(app, gradewire, SlidingWindow(requests_a_minute))
     app.register_blueprint(inbox_routes(gradewire))
+    app.register_blueprint(linked_routes(gradewire))
     app.register_blueprint(watching_routes(gradewire))
     app.register_blueprint(page_routes(gradewire, open_page=open_page))
 
