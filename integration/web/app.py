@@ -26,6 +26,7 @@ from integration.web.events import event_routes
 from integration.web.feed_links import link_routes, linked_routes
 from integration.web.finding import finding_routes
 from integration.web.hooks import hook_routes
+from integration.web.ifttt import ifttt_routes
 from integration.web.inbox import inbox_routes
 from integration.web.limits import SlidingWindow
 from integration.web.notices import notice_routes
@@ -95,9 +96,11 @@ def create_app(
     app.json = _Json(app)
     app.extensions[NAME] = Streams(gradewire, life_s=stream_s)
     errors.register(app)
-    _api(app, gradewire, SlidingWindow(requests_a_minute))
+    window = SlidingWindow(requests_a_minute)
+    _api(app, gradewire, window)
     app.register_blueprint(inbox_routes(gradewire))
     app.register_blueprint(linked_routes(gradewire))
+    app.register_blueprint(ifttt_routes(gradewire, window))
     app.register_blueprint(watching_routes(gradewire))
     app.register_blueprint(page_routes(gradewire, open_page=open_page))
 
