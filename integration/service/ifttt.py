@@ -14,6 +14,7 @@ from integration.domain.catalogue import Trigger
 from integration.domain.errors import NotFound
 from integration.service import accounts as keys
 from integration.service import feeds, offer
+from integration.service.pricing import unavailable
 from integration.service.wiring import Gradewire
 from integration.store.queries import accounts, ifttt, subjects
 
@@ -106,7 +107,8 @@ def _fields(trigger: Trigger) -> Sequence[Shown]:
 
 
 def test_setup(gradewire: Gradewire) -> Shown:
-    """A key for IFTTT's endpoint tests, which ends the one before, and fields that fit every trigger that can be had here."""
+    """A key for IFTTT's endpoint tests, which ends the one before, and fields that fit every trigger that can be had here as it is by
+    default."""
     with gradewire.database.write() as connection:
         for row in accounts.keys(connection, TEST_ACCOUNT):
             if row.label == TEST_LABEL and row.revoked_at is None:
@@ -115,8 +117,9 @@ def test_setup(gradewire: Gradewire) -> Shown:
     with gradewire.database.read() as connection:
         largest = subjects.search(connection, "token", "", limit=2, offset=0)
     tokens = ",".join(row.subject.partition(":")[2] for row in largest)
-    available = {each["key"] for each in offer.catalogue(gradewire) if each["available"]}
-    samples = {key: _sample(each, tokens) for key, each in gradewire.catalogue.triggers.items() if key in available}
+    every = gradewire.catalogue.triggers.items()
+    usual = {key: trigger for key, trigger in every if not unavailable(gradewire, trigger, trigger.options().load({}))}
+    samples = {key: _sample(trigger, tokens) for key, trigger in usual.items()}
     return {"accessToken": keys.create_key(gradewire, TEST_ACCOUNT, TEST_LABEL), "samples": {"triggers": samples}}
 
 
