@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import re
 from typing import Any
 
-import orjson
 from apiflask import APIBlueprint
 from flask import Response, g, json, request
 
-from integration.derive.openapi import DEFAULT_LIMIT, MOST, WINDOW, feed_query
+from integration.derive.openapi import DEFAULT_LIMIT, WINDOW, feed_query
 from integration.domain.catalogue import Trigger
 from integration.domain.errors import InvalidInput, NotFound
+from integration.domain.payload import id_of
 from integration.service import feeds, offer
-from integration.service.asking import split
 from integration.service.wiring import Gradewire
 from integration.web import schemas
-from integration.web.query import moment
+from integration.web.conditional import is_known, not_modified, tag_of
+from integration.web.query import limit_of, moment
 
-LISTS = ("tokens", "indices", "metrics", "categories", "exchanges")
+FLAGS = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+LISTS = ("tokens", "indices", "metrics", "grades", "categories", "exchanges")
 
 
 def reading_routes(gradewire: Gradewire) -> APIBlueprint:
@@ -71,21 +70,36 @@ def _feed_routes(gradewire: Gradewire, api: APIBlueprint, trigger: Trigger) -> N
     )
     def feed(query_data: Any) -> Response:  # noqa: ARG001 - documented here, checked by the service
         given = {name: ",".join(values) for name, values in request.args.lists()}
-        window = _window({name: given.pop(name) for name in WINDOW if name in given})
-        options, scope = split(trigger, given)
-        texts = feeds.read(gradewire, g.owner.account_id, trigger.key, options, scope, window)
-        answer = _json(f"[{','.join(texts)}]")
-        if texts:
-            answer.headers["X-Next-Cursor"] = orjson.loads(texts[0])["id"]
-        answer.set_etag(hashlib.sha256(answer.get_data()).hexdigest()[:32], weak=True)
-        answer.make_conditional(request)
+        wanted = {name: given.pop(name) for name in WINDOW if name in given}
+        window, envelope = _window(wanted), _flag("envelope", wanted)
+        identity = feeds.enter_as_written(gradewire, g.owner.account_id, trigger, given)
+        array: bytes | None = None
+        if window.plain and "If-None-Match" not in request.headers:
+            ends, array = feeds.array(gradewire, identity, window.limit)
+        else:
+            ends = feeds.ends(gradewire, identity)
+        tag = tag_of(identity, wanted, ends)
+        if is_known(tag):
+            return not_modified(tag)
+        if array is None and window.plain:
+            _, array = feeds.array(gradewire, identity, window.limit)
+        newest = None if array is None else id_of(array[:200].decode(errors="ignore")) or None
+        if array is None:
+            page = feeds.page(gradewire, identity, window)
+            array, newest = f"[{','.join(page.texts)}]".encode(), page.newest
+        cursor = json.dumps(newest or window.after_id).encode()
+        answer = _json(b'{"data":%b,"next_cursor":%b}' % (array, cursor) if envelope else array)
+        if newest:
+            answer.headers["X-Next-Cursor"] = newest
+        answer.headers["ETag"] = tag
         return answer
 
     @api.get(f"/triggers/{trigger.key}/sample", endpoint=f"sample_{trigger.key}")
     @api.output(events)
     @api.doc(summary=f"{trigger.label}: a made-up event, marked as one")
     def sample() -> Response:
-        return _json(json.dumps([{**trigger.sample, "sandbox": gradewire.settings.sandbox}]))
+        event = {**trigger.sample, "sandbox": gradewire.settings.sandbox}
+        return _json(json.dumps([{**event, **trigger.more(event)}]))
 
 
 def _list_route(gradewire: Gradewire, api: APIBlueprint, name: str) -> None:
@@ -99,15 +113,22 @@ def _list_route(gradewire: Gradewire, api: APIBlueprint, name: str) -> None:
         return offer.choices(gradewire, name, query_data["q"], query_data["page"])
 
 
-def _json(text: str) -> Response:
+def _json(text: str | bytes) -> Response:
     """Stored JSON, as it is."""
     return Response(text, mimetype="application/json")
 
 
 def _window(given: dict[str, str]) -> feeds.Window:
     """Which part of a feed is asked for; a parameter left empty counts as not given."""
-    limit = given.get("limit") or str(DEFAULT_LIMIT)
-    if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= MOST:
-        raise InvalidInput(f"limit must be a whole number from 1 to {MOST}.", field="limit")
-    since = given.get("since")
-    return feeds.Window(int(limit), given.get("after_id") or None, moment(since) if since else None)
+    limit = limit_of(given.get("limit") or str(DEFAULT_LIMIT))
+    since, after_id, before_id = (given.get(name) or None for name in ("since", "after_id", "before_id"))
+    if after_id and before_id:
+        raise InvalidInput("Go on after an event or back before one, not both.", field="before_id")
+    return feeds.Window(limit, after_id, moment(since) if since else None, before_id, _flag("bundle", given))
+
+
+def _flag(name: str, given: dict[str, str]) -> bool:
+    text = given.get(name, "").lower()
+    if text not in FLAGS:
+        raise InvalidInput(f"{name} must be true or false.", field=name)
+    return FLAGS[text]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, exists, func, or_, select, text
+from sqlalchemy import Connection, Select, delete, exists, func, or_, select, text
 
 from integration.store.queries import readings, revisions
 from integration.store.queries._dialect import array, insert
@@ -19,7 +19,7 @@ FEED_SLEEPS_AFTER = 30 * 86_400_000
 class Wish(NamedTuple):
     """Someone wants a rule within a scope: a subscription (with its destination) or a feed.
 
-    What a `shadow` would have been sent is only recorded. `manner` is each or grouped.
+    What a `shadow` would have been sent is only recorded. `manner` is each, grouped or bundle.
     """
 
     id: str
@@ -43,7 +43,8 @@ def load(connection: Connection, identities: Sequence[str]) -> dict[str, Any]:
 
 
 def _awake(now: int) -> Any:
-    return exists().where(feed_reader.c.feed_id == feed.c.id, feed_reader.c.read_at > now - FEED_SLEEPS_AFTER)
+    c = feed_reader.c
+    return exists().where(c.feed_id == feed.c.id, or_(c.read_at > now - FEED_SLEEPS_AFTER, c.kept_at.is_not(None)))
 
 
 def live_rules(connection: Connection, now: int) -> list[Any]:
@@ -65,7 +66,7 @@ _SUBSCRIBED = """
     WHERE s.status IN ('active', 'shadow')"""
 _FED = """
     SELECT f.id, f.rule_id, f.scope FROM {} JOIN feed AS f ON f.rule_id = asked.rule_id AND f.scope = asked.scope
-    WHERE EXISTS (SELECT 1 FROM feed_reader AS r WHERE r.feed_id = f.id AND r.read_at > :since)"""
+    WHERE EXISTS (SELECT 1 FROM feed_reader AS r WHERE r.feed_id = f.id AND (r.read_at > :since OR r.kept_at IS NOT NULL))"""
 _WISHES = {name: (text(_SUBSCRIBED.format(pairs)), text(_FED.format(pairs))) for name, pairs in _PAIRS.items()}
 
 
@@ -100,9 +101,10 @@ def is_awake(connection: Connection, identity: str, now: int) -> bool:
 
 
 def live_feeds(connection: Connection, account_id: str, now: int) -> int:
-    """How many feeds an account keeps awake."""
+    """How many feeds an account keeps awake, by reading them or because it asked for that."""
     c = feed_reader.c
-    query = select(func.count()).where(c.account_id == account_id, c.read_at > now - FEED_SLEEPS_AFTER)
+    awake = or_(c.read_at > now - FEED_SLEEPS_AFTER, c.kept_at.is_not(None))
+    query = select(func.count()).where(c.account_id == account_id, awake)
     return int(connection.scalar(query) or 0)
 
 
@@ -138,17 +140,44 @@ def add_feed_items(connection: Connection, pairs: Sequence[tuple[str, int]]) -> 
 
 
 def read_feed(
-    connection: Connection, identity: str, *, limit: int, after: int | None = None, since: int | None = None
-) -> list[tuple[int, str]]:
-    """(seq, payload) of a feed's events, newest first; only those known since a time in ms.
+    connection: Connection,
+    identity: str,
+    *,
+    limit: int,
+    after: int | None = None,
+    before: int | None = None,
+    since: int | None = None,
+) -> Sequence[Any]:
+    """(seq, payload) of a feed's events, newest first; only those known since a time in ms, and before a seq.
 
     Of those after a seq, the first so many: who goes on from the newest one returned misses none.
     """
-    query = select(event.c.seq, event.c.payload).join(feed_item, feed_item.c.seq == event.c.seq)
-    query = query.where(feed_item.c.feed_id == identity)
+    query = select(event.c.seq, event.c.payload)
+    rows = connection.execute(_part(query, identity, limit, after, before, since)).all()
+    return rows if after is None else rows[::-1]
+
+
+def feed_items(
+    connection: Connection,
+    identity: str,
+    *,
+    limit: int,
+    after: int | None = None,
+    before: int | None = None,
+    since: int | None = None,
+) -> Sequence[Any]:
+    """(seq, known_at) of a feed's events as `read_feed` finds them: the newest first, but those after a seq oldest first."""
+    query = select(event.c.seq, event.c.known_at)
+    return connection.execute(_part(query, identity, limit, after, before, since)).all()
+
+
+def _part(query: Select[Any], identity: str, limit: int, after: int | None, before: int | None, since: int | None) -> Select[Any]:
+    item = feed_item.c
+    query = query.join(feed_item, item.seq == event.c.seq).where(item.feed_id == identity)
     if after is not None:
-        query = query.where(feed_item.c.seq > after)
+        query = query.where(item.seq > after)
+    if before is not None:
+        query = query.where(item.seq < before)
     if since is not None:
         query = query.where(event.c.known_at >= since)
-    order = feed_item.c.seq.desc() if after is None else feed_item.c.seq.asc()
-    return sorted(((row[0], row[1]) for row in connection.execute(query.order_by(order).limit(limit))), reverse=True)
+    return query.order_by(item.seq.desc() if after is None else item.seq.asc()).limit(limit)
