@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,8 @@ def describe_trigger(trigger: Trigger, sources: Mapping[str, Source]) -> dict[st
         "subject": trigger.subject,
         "options": describe_input(trigger.options),
         "scope": describe_input(scope_schema(trigger)),
-        "payload": describe_output(trigger.payload),
+        "presets": [{"label": label, "options": dict(options)} for label, options in trigger.presets.items()],
+        "payload": _dated(describe_output(trigger.payload), trigger.sample),
         "sources": [
             {
                 "key": key,
@@ -35,3 +37,19 @@ def describe_trigger(trigger: Trigger, sources: Mapping[str, Source]) -> dict[st
         ],
         "sample": dict(trigger.sample),
     }
+
+
+#: How the names of fields that hold a time end, where the sample has none.
+_WHEN = ("_at", "as_of")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z")
+
+
+def _dated(described: list[dict[str, Any]], sample: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The same, where texts that hold a time say so: `format` is date-time."""
+    for field in described:
+        value = sample.get(field["key"])
+        if field["type"] == "string" and (_ISO.fullmatch(value) if value else field["key"].endswith(_WHEN)):
+            field["format"] = "date-time"
+        if "fields" in field:
+            _dated(field["fields"], value[0] if isinstance(value, list) and value else value or {})
+    return described

@@ -79,9 +79,19 @@ def _trigger(trigger: Trigger, sources: Mapping[str, Source]) -> list[str]:
         f"Reads {', '.join(read)}.\n",
         _table(("option", "meaning", "default", "choices"), options),
         _table(("field", "type", "meaning"), [(f"`{f['key']}`", f["type"], f["help"]) for f in own]),
+        *_presets(trigger),
         "It fires when: " + "; ".join(case.name for case in trigger.fires) + ".\n",
         "It stays silent when: " + "; ".join(case.name for case in trigger.silent) + ".\n",
     ]
+
+
+def _presets(trigger: Trigger) -> list[str]:
+    asked = {label: ", ".join(f"`{key}` {_plain(value)}" for key, value in o.items()) for label, o in trigger.presets.items()}
+    return [_table(("preset", "options"), list(asked.items()))] if asked else []
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _default(described: Mapping[str, Any]) -> str:

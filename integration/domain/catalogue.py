@@ -252,7 +252,8 @@ class Trigger:
     `tell(log, options)` stands in for `scan` where events follow from the order in which readings became known: see
     `told_by`. `against(options)` is the subject that others are compared with, about which itself nothing can fire.
     `inside(options)` are the rules that options hold, each by its place in them; `held_from` is the semantics that a
-    trigger had when rules could first hold it: see `semantics_of`.
+    trigger had when rules could first hold it: see `semantics_of`. `presets` are options that people often ask for, by what
+    they would call them.
     """
 
     key: str
@@ -277,6 +278,7 @@ class Trigger:
     against: Callable[[Options], str | None] = lambda _: None
     inside: Callable[[Options], Mapping[str, tuple[Trigger, Options]]] = lambda _: {}
     held_from: int = 1
+    presets: Mapping[str, Options] = field(default_factory=dict)
 
 
 def rules_in(trigger: Trigger, options: Options, inside: str = "") -> Iterator[tuple[str, Trigger, Options]]:
