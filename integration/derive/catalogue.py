@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from integration.derive.describe import describe_input, describe_output, possible_sources
 from integration.derive.openapi import scope_schema
+from integration.domain.bundle import compose
 from integration.domain.catalogue import Source, Trigger, split_source
 from integration.domain.retry import HOUR
 
@@ -22,7 +25,8 @@ def describe_trigger(trigger: Trigger, sources: Mapping[str, Source]) -> dict[st
         "subject": trigger.subject,
         "options": describe_input(trigger.options),
         "scope": describe_input(scope_schema(trigger)),
-        "payload": describe_output(trigger.payload),
+        "presets": [{"label": label, "options": dict(options)} for label, options in trigger.presets.items()],
+        "payload": _dated(describe_output(trigger.payload), trigger.sample),
         "sources": [
             {
                 "key": key,
@@ -35,3 +39,29 @@ def describe_trigger(trigger: Trigger, sources: Mapping[str, Source]) -> dict[st
         ],
         "sample": dict(trigger.sample),
     }
+
+
+def bundle_sample(trigger: Trigger) -> dict[str, Any]:
+    """A made-up bundle of two events of a trigger of tokens, put together as real ones are."""
+    other = {"id": "evt_othersampleothersampleothe", "subject": "token:3306", "subject_id": 3306}
+    other |= {"subject_name": "Ethereum", "subject_symbol": "ETH"}
+    second = {**trigger.sample, **other}
+    events = (trigger.sample, {**second, "summary": trigger.summary(second)})
+    bundle: dict[str, Any] = json.loads(compose([json.dumps(event) for event in events])[1])
+    return bundle
+
+
+#: How the names of fields that hold a time end, where the sample has none.
+_WHEN = ("_at", "as_of")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z")
+
+
+def _dated(described: list[dict[str, Any]], sample: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The same, where texts that hold a time say so: `format` is date-time."""
+    for field in described:
+        value = sample.get(field["key"])
+        if field["type"] == "string" and (_ISO.fullmatch(value) if value else field["key"].endswith(_WHEN)):
+            field["format"] = "date-time"
+        if "fields" in field:
+            _dated(field["fields"], value[0] if isinstance(value, list) and value else value or {})
+    return described

@@ -22,25 +22,37 @@ _TYPES: tuple[tuple[type[fields.Field[Any]], str], ...] = (
 )
 
 
+#: What a field's metadata say that whoever makes a form of it needs: see `described`.
+_TOLD = ("unit", "list", "secret", "when", "suits")
+
+
 def type_name(field: fields.Field[Any]) -> str:
     """A field's JSON type: string, number, integer, boolean, array or object."""
     return next((name for kind, name in _TYPES if isinstance(field, kind)), "string")
 
 
 def describe_input(schema: type[Schema]) -> list[dict[str, Any]]:
-    """What may be entered: key, label, help, type and required of each field, and default, choices, unit, min, max,
-    list (a dropdown's source) and secret where it has them."""
+    """What may be entered: key, label, help, type and required of each field, and default, choices, several (of which any
+    may be named, comma separated), unit, min, max, list (a dropdown's source), secret, when and suits where it has them."""
     return [{**_common(key, field), "required": field.required, **_limits(field)} for key, field in schema().fields.items()]
 
 
 def describe_output(schema: type[Schema]) -> list[dict[str, Any]]:
-    """What an object carries: key, label, help and type of each field, whether it may be null, and its unit if it has one."""
-    return [{**_common(key, field), "nullable": field.allow_none} for key, field in schema().fields.items()]
+    """What an object carries: key, label, help and type of each field, whether it may be null, its unit if it has one, and
+    the fields of what it holds, where those are known."""
+    return [{**_common(key, field), "nullable": field.allow_none, **_held(field)} for key, field in schema().fields.items()]
+
+
+def _held(field: fields.Field[Any]) -> dict[str, Any]:
+    inner = field.inner if isinstance(field, fields.List) else field
+    if not isinstance(inner, fields.Nested):
+        return {}
+    return {"fields": describe_output(type(inner.schema))}
 
 
 def _common(key: str, field: fields.Field[Any]) -> dict[str, Any]:
     about = field.metadata
-    told = {name: about[name] for name in ("unit", "list", "secret") if name in about}
+    told = {name: about[name] for name in _TOLD if name in about}
     label = about.get("label", key)
     return {"key": key, "label": label, "help": about.get("description", label), "type": type_name(field), **told}
 
@@ -56,6 +68,8 @@ def _limits(field: fields.Field[Any]) -> dict[str, Any]:
             found["choices"] = list(check.choices)
         elif isinstance(check, validate.Range):
             found |= {key: edge for key, edge in (("min", check.min), ("max", check.max)) if edge is not None}
+    if hasattr(field, "choices"):
+        found["several"] = list(field.choices)
     return found
 
 

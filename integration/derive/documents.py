@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from integration.config import SETTINGS
-from integration.derive.catalogue import describe_trigger
+from integration.derive.catalogue import bundle_sample, describe_trigger
 from integration.derive.describe import describe_input, describe_output, possible_sources
 from integration.domain.catalogue import Channel, Source, Trigger
 from integration.domain.payload import EventPayload
@@ -19,7 +19,10 @@ _NOTE = "<!-- Made by `make derive` from the catalogue; edit that instead. -->\n
 
 def files(triggers: Mapping[str, Trigger], sources: Mapping[str, Source], channels: Mapping[str, Channel]) -> dict[Path, str]:
     """Path (from the checkout's root) and text of every generated file."""
-    catalogue = {"triggers": [describe_trigger(trigger, sources) for trigger in triggers.values()]}
+    catalogue = {
+        "triggers": [describe_trigger(trigger, sources) for trigger in triggers.values()],
+        "bundle": bundle_sample(triggers["grade_changed"]),
+    }
     return {
         Path("zapier_app/catalogue.json"): json.dumps(catalogue, indent=1, ensure_ascii=False) + "\n",
         Path("docs/triggers.md"): _triggers(triggers, sources),
@@ -79,9 +82,19 @@ def _trigger(trigger: Trigger, sources: Mapping[str, Source]) -> list[str]:
         f"Reads {', '.join(read)}.\n",
         _table(("option", "meaning", "default", "choices"), options),
         _table(("field", "type", "meaning"), [(f"`{f['key']}`", f["type"], f["help"]) for f in own]),
+        *_presets(trigger),
         "It fires when: " + "; ".join(case.name for case in trigger.fires) + ".\n",
         "It stays silent when: " + "; ".join(case.name for case in trigger.silent) + ".\n",
     ]
+
+
+def _presets(trigger: Trigger) -> list[str]:
+    asked = {label: ", ".join(f"`{key}` {_plain(value)}" for key, value in o.items()) for label, o in trigger.presets.items()}
+    return [_table(("preset", "options"), list(asked.items()))] if asked else []
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _default(described: Mapping[str, Any]) -> str:

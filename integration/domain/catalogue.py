@@ -254,7 +254,8 @@ class Trigger:
     `beside(options)` names sources that are polled with those it reads, where they can be had, so that the event's snapshot
     shows them. `more(event)` are fields of the payload that follow from the whole event, its snapshot included.
     `inside(options)` are the rules that options hold, each by its place in them; `held_from` is the semantics that a
-    trigger had when rules could first hold it: see `semantics_of`.
+    trigger had when rules could first hold it: see `semantics_of`. `presets` are options that people often ask for, by what
+    they would call them.
     """
 
     key: str
@@ -281,6 +282,7 @@ class Trigger:
     more: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {}
     inside: Callable[[Options], Mapping[str, tuple[Trigger, Options]]] = lambda _: {}
     held_from: int = 1
+    presets: Mapping[str, Options] = field(default_factory=dict)
 
 
 def rules_in(trigger: Trigger, options: Options, inside: str = "") -> Iterator[tuple[str, Trigger, Options]]:

@@ -32,7 +32,11 @@ def day_and_month(iso_time: str) -> str:
 
 
 def described(text: str, help_text: str = "", **more: Any) -> dict[str, Any]:
-    """Field metadata: what people see beside a field; `unit`, `list` (a dropdown's source) and `secret` where they apply."""
+    """Field metadata: what people see beside a field; `unit`, `list` (a dropdown's source) and `secret` where they apply.
+
+    `when` says with which values of other fields it has a meaning: {"kind": ["lead"]}. `suits` says what goes with a choice of
+    another field: {"metric": {"volatility": {"unit": "%", "start": 80}}}; `start` is a number to begin with.
+    """
     return {"label": text, "description": help_text or text, **more}
 
 

@@ -49,10 +49,10 @@ class MoveOptions(Schema):
     cooldown_hours = quiet_time()
 
 
-def direction(text: str, default: str = "either") -> fields.String:
+def direction(text: str, default: str = "either", **more: Any) -> fields.String:
     """up, down or either; `text` says what that means here."""
     return fields.String(
-        load_default=default, validate=validate.OneOf(["up", "down", "either"]), metadata=described("Direction", text)
+        load_default=default, validate=validate.OneOf(["up", "down", "either"]), metadata=described("Direction", text, **more)
     )
 
 
@@ -63,9 +63,9 @@ def window(default: str = "90d", windows: tuple[str, ...] = WINDOWS) -> fields.S
     return fields.String(load_default=default, validate=validate.OneOf(list(windows)), metadata=described("Window", text))
 
 
-def band(floor: float, most: float, unit: str = "") -> Number:
+def band(floor: float, most: float, unit: str = "", **more: Any) -> Number:
     """The hysteresis of a level; left out, it is `floor` or 2 % of the level if that is more: see `filled_band`."""
-    more = {"unit": unit} if unit else {}
+    more |= {"unit": unit} if unit else {}
     text = f"How far it must go back before it can cross again; empty means {floor:g}, or 2 % of the level if more"
     return Number(load_default=None, allow_none=True, validate=validate.Range(0, most), metadata=described("Band", text, **more))
 

@@ -29,6 +29,8 @@ class Risk(NamedTuple):
 
 
 LOSS, SHARE, RATIO = "loss", "share", "ratio"
+#: What each is called.
+PEOPLES: Mapping[str, str] = {LOSS: "% lost", SHARE: "%", RATIO: "ratio"}
 #: What one of each unit that people say is in upstream's.
 SCALE: Mapping[str, Decimal] = {LOSS: Decimal("-0.01"), SHARE: Decimal("0.01"), RATIO: Decimal(1)}
 #: The narrowest band that is filled in, in people's unit.

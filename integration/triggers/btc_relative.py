@@ -197,6 +197,10 @@ TRIGGER = Trigger(
         summary({**_EXAMPLE, "subject_name": "Ethereum", "as_of": _TIME}),
         _TIME,
     ),
+    presets={
+        "Beats Bitcoin by 10 % over 30 days": {"level": 10, "direction": "up", "window": "30d"},
+        "Falls behind Bitcoin over 90 days": {"level": 0, "direction": "down", "window": "90d"},
+    },
     fires=(
         Case(
             "it pulls ahead of Bitcoin by ten percent",

@@ -215,6 +215,12 @@ TRIGGER = Trigger(
         summary({**_EXAMPLE, "subject_name": "Bitcoin", "as_of": _TIME}),
         _TIME,
     ),
+    presets={
+        "Turns bullish, bearish or neutral": {"class_change_only": True},
+        "Moves by 10 points from day to day": {"points": 10, "window": 1},
+        "Moves by 15 points within a week": {"points": 15, "window": 7},
+        "Investor grade moves by 5 points": {"grade": "investor", "points": 5},
+    },
     fires=(
         Case("it moves by ten points", {}, _trader(50, 60), {1: {"reason": "move", "change": 10.0, "new_class": None}}),
         Case("it falls", {}, _trader(60, 45), {1: {"direction": "down", "change": -15.0}}),

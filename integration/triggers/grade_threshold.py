@@ -63,13 +63,19 @@ class GradeThresholdOptions(TriggerOptions):
         load_default=None,
         allow_none=True,
         validate=POSSIBLE,
-        metadata=described("Level", "The grade to watch; empty means the preset's", unit="points"),
+        metadata=described(
+            "Level", "The grade to watch, such as 75; empty means the preset's", unit="points", when={"preset": [OWN]}
+        ),
     )
     direction = fields.String(
         load_default=None,
         allow_none=True,
         validate=validate.OneOf(["up", "down", "either"]),
-        metadata=described("Direction", "Rises to the level (up), falls to it (down), or either; empty means the preset's"),
+        metadata=described(
+            "Direction",
+            "Rises to the level (up), falls to it (down), or either; empty means the preset's",
+            when={"preset": [OWN]},
+        ),
     )
     held_days = held_days()
     hysteresis = band(FLOOR, HIGHEST, "points")

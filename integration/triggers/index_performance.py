@@ -71,21 +71,27 @@ class PerformanceOptions(TriggerOptions):
         load_default=None,
         allow_none=True,
         validate=validate.Range(-100, 1000),
-        metadata=described("Level", "Which return, or how deep a drawdown; empty means 10 % and 20 %; none for lead", unit="%"),
+        metadata=described(
+            "Level",
+            "Which return, or how deep a drawdown; empty means 10 % and 20 %; none for lead",
+            unit="%",
+            when={"kind": list(LEVELS)},
+            suits={"kind": {kind: {"start": level} for kind, level in LEVELS.items()}},
+        ),
     )
     direction = direction("Tell when it rises above the level or takes the lead (up), falls below it (down), or either")
     against = fields.String(
         load_default="none",
         validate=validate.OneOf(["none", "bitcoin", "index"]),
-        metadata=described("Against", "Compare with Bitcoin, or with another index"),
+        metadata=described("Against", "Compare with Bitcoin, or with another index", when={"kind": list(LEVELS)}),
     )
     against_index = Whole(
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, 1_000_000),
-        metadata=described("Against Index", "The id of the index to compare with", list="indices"),
+        metadata=described("Against Index", "The id of the index to compare with", list="indices", when={"against": ["index"]}),
     )
-    hysteresis = band(FLOOR, 100, "percent points")
+    hysteresis = band(FLOOR, 100, "percent points", when={"kind": list(LEVELS)})
 
     @validates_schema
     def _fits(self, options: dict[str, Any], **_: Any) -> None:

@@ -61,14 +61,20 @@ class RankingOptions(TopOptions):
         load_default="weight",
         validate=validate.OneOf(list(FIGURES)),
         metadata=described(
-            "By", "What holdings are ranked by: weight, grade (the trader grade) or return (since they were bought)"
+            "By",
+            "What holdings are ranked by: weight, grade (the trader grade) or return (since they were bought)",
+            when={"rank_of": ["tokens"]},
         ),
     )
     index_metric = fields.String(
         load_default=None,
         allow_none=True,
         validate=validate.OneOf(list(INDEX_METRICS)),
-        metadata=described("Index Metric", "What indices are ranked by; empty means index_grade; none where tokens are ranked"),
+        metadata=described(
+            "Index Metric",
+            "What indices are ranked by; empty means index_grade; none where tokens are ranked",
+            when={"rank_of": ["indices"]},
+        ),
     )
 
     @validates_schema
@@ -298,6 +304,10 @@ TRIGGER = Trigger(
         summary({**_EXAMPLE, "subject_name": "Layer-1 Index", "as_of": _TIME}),
         _TIME,
     ),
+    presets={
+        "A new token among the ten largest holdings": {"top": 10, "moves": "enter", "rank_of": "tokens"},
+        "An index among the three best by index grade": {"top": 3, "moves": "enter", "rank_of": "indices"},
+    },
     fires=(
         Case(
             "one enters and another leaves past the buffer",

@@ -37,6 +37,8 @@ from integration.triggers._snapshots import some, symbols
 FLOOR = 1.0
 LEAST_CHANGE, STABLE_LEVEL = 1.0, 20.0
 SHARES = Possible(0, 100)
+#: What goes with a stablecoin share alone.
+OF_SHARE = {"kind": ["stablecoin_share"]}
 
 
 class RebalanceOptions(TriggerOptions):
@@ -55,16 +57,19 @@ class RebalanceOptions(TriggerOptions):
             "Smallest Change",
             "How far a weight must move from one snapshot to the next, also by price alone; empty means 1",
             unit="percent points",
+            when={"kind": ["rebalance"]},
         ),
     )
     stablecoin_share = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(0.1, 100),
-        metadata=described("Stablecoin Share", "The level of kind stablecoin_share; empty means 20", unit="%"),
+        metadata=described("Stablecoin Share", "The level of kind stablecoin_share; empty means 20", unit="%", when=OF_SHARE),
     )
-    direction = direction("For the stablecoin share: tell when it rises above the level (up), falls below it (down), or either")
-    hysteresis = band(FLOOR, 100, "percent points")
+    direction = direction(
+        "For the stablecoin share: tell when it rises above the level (up), falls below it (down), or either", when=OF_SHARE
+    )
+    hysteresis = band(FLOOR, 100, "percent points", when=OF_SHARE)
 
     @validates_schema
     def _fits(self, options: dict[str, Any], **_: Any) -> None:

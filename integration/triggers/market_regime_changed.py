@@ -59,7 +59,15 @@ class RegimeOptions(TriggerOptions):
         allow_none=True,
         validate=validate.Range(0.001, 1_000),
         metadata=described(
-            "Level", "In trillion USD for market_cap, in percent for high_grade_share; empty means 4 and 10; none for regime"
+            "Level",
+            "In trillion USD for market_cap, in percent for high_grade_share; empty means 4 and 10; none for regime",
+            when={"kind": list(LEVELS)},
+            suits={
+                "kind": {
+                    "market_cap": {"unit": "trillion USD", "start": LEVELS["market_cap"][0]},
+                    "high_grade_share": {"unit": "%", "start": LEVELS["high_grade_share"][0]},
+                }
+            },
         ),
     )
     direction = direction(
@@ -73,6 +81,7 @@ class RegimeOptions(TriggerOptions):
             "Band",
             "How far it must go back before it can cross again, in the unit of the level; empty means 2 % of it, at least "
             "0.02 trillion USD or 1 percent point",
+            when={"kind": list(LEVELS)},
         ),
     )
 

@@ -85,7 +85,11 @@ class ReadingOptions(Schema):
     )
     field = fields.String(
         load_default="",
-        metadata=described("Only If Changed", "Tell only when this field of the source changes, such as sharpe; empty means any"),
+        metadata=described(
+            "Only If Changed",
+            "Tell only when this field of the source changes, such as sharpe; empty means any",
+            suits={"source": {key: {"choices": list(watched.fields)} for key, watched in SOURCES.items()}},
+        ),
     )
 
     @post_load
@@ -291,6 +295,11 @@ TRIGGER = Trigger(
     sample={**_SAMPLE, **more(_SAMPLE)},
     beside=beside,
     more=more,
+    presets={
+        "Every day's quant metrics: Sharpe ratio, value at risk, drawdown": {"source": "quantmetrics"},
+        "Every day's trader grades": {"source": "trader_grades"},
+        "Every day's trading signal": {"source": "trading_signals"},
+    },
     fires=(
         Case(
             "each reading that says something new",

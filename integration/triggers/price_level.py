@@ -64,12 +64,17 @@ class LevelOptions(MoveOptions):
         load_default=None,
         allow_none=True,
         validate=validate.Range(1e-12, 1e9),
-        metadata=described("Level", "Your own price; leave it empty to watch resistance and support", unit="USD"),
+        metadata=described(
+            "Level",
+            "Your own price, such as 50000; leave it empty to watch resistance and support",
+            unit="USD",
+            when={"line": [OWN]},
+        ),
     )
     distance = Number(
         load_default=2.0,
         validate=validate.Range(0.01, 50),
-        metadata=described("Near Within", "How close is near", unit="%"),
+        metadata=described("Near Within", "How close is near", unit="%", when={"kind": ["near"]}),
     )
     basis = fields.String(
         load_default="close",

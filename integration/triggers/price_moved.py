@@ -65,12 +65,19 @@ class PriceOptions(MoveOptions):
     percent = Number(
         load_default=10.0,
         validate=validate.Range(0.1, 1000),
-        metadata=described("Percent", "Tell from this move on, where it is measured in percent", unit="%"),
+        metadata=described(
+            "Percent", "Tell from this move on, where it is measured in percent", unit="%", when={"measure": [PERCENT]}
+        ),
     )
     multiple = Number(
         load_default=3.0,
         validate=validate.Range(0.5, 50),
-        metadata=described("Multiple", "Tell from so many times its usual move on, where it is measured so", unit="times"),
+        metadata=described(
+            "Multiple",
+            "Tell from so many times its usual move on, where it is measured so",
+            unit="times",
+            when={"measure": [USUAL]},
+        ),
     )
     direction = direction("Tell when the price rises (up), falls (down), or either")
 
@@ -245,6 +252,11 @@ TRIGGER = Trigger(
         summary({**_EXAMPLE, "subject_name": "Bitcoin", "as_of": _TIME}),
         _TIME,
     ),
+    presets={
+        "10 % within a day": {"period": "24h", "measure": "percent", "percent": 10},
+        "25 % within a week": {"period": "7d", "measure": "percent", "percent": 25},
+        "Three times its usual move within a day": {"period": "24h", "measure": "usual_move", "multiple": 3},
+    },
     fires=(
         Case(
             "it rises by ten percent in a day",

@@ -35,7 +35,7 @@ from integration.triggers._levels import (
 )
 from integration.triggers._options import TriggerOptions, window
 from integration.triggers._possible import check_crossing, fitting_band
-from integration.triggers._risks import FLOOR, METRICS, RATIO, SCALE, TO_BITCOIN
+from integration.triggers._risks import FLOOR, METRICS, PEOPLES, RATIO, SCALE, TO_BITCOIN
 
 PUBLISHED = "published"
 METRIC = "value_at_risk_95"
@@ -55,6 +55,7 @@ class RiskOptions(TriggerOptions):
             "Worse Than",
             "Worse than this is told. Losses and volatility in percent (5 means a loss of 5 %), all else as the ratio it is; "
             "empty means a usual limit of the metric",
+            suits={"metric": {name: {"unit": PEOPLES[risk.unit], "start": risk.limit} for name, risk in METRICS.items()}},
         ),
     )
     window = window()
@@ -252,6 +253,11 @@ TRIGGER = Trigger(
         summary({**_EXAMPLE, "subject_name": "Bitcoin", "as_of": _TIME}),
         _TIME,
     ),
+    presets={
+        "A bad day could cost 5 %: value at risk over 90 days": {"metric": "value_at_risk", "worse_than": 5, "window": "90d"},
+        "Falls 20 % from its high of 90 days": {"metric": "drawdown", "worse_than": 20, "window": "90d"},
+        "Volatility above 80 % a year": {"metric": "volatility", "worse_than": 80, "window": "90d"},
+    },
     fires=(
         Case(
             "the value at risk becomes worse than 5 %",

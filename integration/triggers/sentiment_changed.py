@@ -162,6 +162,10 @@ TRIGGER = Trigger(
     sample=sample(
         "sentiment_changed", "New Sentiment Change", THE_MARKET, _EXAMPLE, summary({**_EXAMPLE, "as_of": _TIME}), _TIME
     ),
+    presets={
+        "Market sentiment moves by 10 points within a day": {"origin": "market", "points": 10, "window": 24},
+        "News sentiment falls by 15 points within a day": {"origin": "news", "points": 15, "direction": "down", "window": 24},
+    },
     fires=(
         Case(
             "it rises at once",

@@ -50,7 +50,11 @@ class SharpeOptions(TriggerOptions):
     window = window()
     relative_to_btc = fields.Boolean(
         load_default=False,
-        metadata=described("Relative To Bitcoin", "Watch how far it lies above Bitcoin's; not for the published window"),
+        metadata=described(
+            "Relative To Bitcoin",
+            "Watch how far it lies above Bitcoin's; not for the published window",
+            when={"window": ["30d", "90d", "365d"]},
+        ),
     )
     hysteresis = band(FLOOR, 20)
 
@@ -190,6 +194,12 @@ TRIGGER = Trigger(
         summary({**_EXAMPLE, "subject_name": "Bitcoin", "as_of": _EXAMPLE_TIME}),
         _EXAMPLE_TIME,
     ),
+    presets={
+        "Turns good: above 1 over 90 days": {"level": 1, "direction": "up", "window": "90d"},
+        "Turns bad: below 0 over 30 days": {"level": 0, "direction": "down", "window": "30d"},
+        "Very good: above 2 over 90 days": {"level": 2, "direction": "up", "window": "90d"},
+        "Better than Bitcoin's over 90 days": {"level": 0, "direction": "up", "window": "90d", "relative_to_btc": True},
+    },
     fires=(
         Case("it rises to the level", {}, [(0, 0.9), (1, 0.97), (2, 1.0)], {2: {"direction": "up", "previous_sharpe": 0.97}}),
         Case("it falls through the band", {}, [(0, 1.2), (1, 0.97), (2, 0.95)], {2: {"direction": "down"}}),

@@ -167,6 +167,10 @@ TRIGGER = Trigger(
     sample=sample(
         "token_ranking", "New Token Ranking Change", THE_MARKET, _EXAMPLE, summary({**_EXAMPLE, "as_of": _TIME}), _TIME
     ),
+    presets={
+        "Enters the ten best trader grades": {"top": 10, "moves": "enter", "metric": "trader_grade"},
+        "Enters the ten largest gains of a week": {"top": 10, "moves": "enter", "metric": "gain_7d"},
+    },
     fires=(
         Case(
             "one enters and another leaves past the buffer",

@@ -38,6 +38,8 @@ from integration.triggers._values import number, percent, usd
 CLOCK, BARS = "risk_30d", "daily_ohlcv"
 METRIC = "volume_ratio"
 DRY, USUAL, SPIKE = 1, 2, 3
+#: What goes with looking at flat prices alone.
+IF_FLAT = {"flat_only": [True]}
 WANTED: Mapping[str, tuple[int, ...]] = {"up": (SPIKE,), "down": (DRY,), "either": (DRY, SPIKE)}
 
 
@@ -56,10 +58,12 @@ class VolumeOptions(TriggerOptions):
     flat_percent = Number(
         load_default=5.0,
         validate=validate.Range(0.1, 50),
-        metadata=described("Flat Within", "The price is flat where it moved by no more than this", unit="%"),
+        metadata=described("Flat Within", "The price is flat where it moved by no more than this", unit="%", when=IF_FLAT),
     )
     flat_days = Whole(
-        load_default=7, validate=validate.Range(1, 30), metadata=described("Flat For", "Over so many days", unit="days")
+        load_default=7,
+        validate=validate.Range(1, 30),
+        metadata=described("Flat For", "Over so many days", unit="days", when=IF_FLAT),
     )
     min_volume = Number(
         load_default=0.0,
@@ -255,6 +259,10 @@ TRIGGER = Trigger(
         summary({**_EXAMPLE, "subject_name": "Bitcoin", "as_of": _TIME}),
         _TIME,
     ),
+    presets={
+        "Three times its usual volume": {"times": 3, "direction": "up"},
+        "Volume spikes while the price is flat": {"times": 3, "direction": "up", "flat_only": True},
+    },
     fires=(
         Case(
             "it spikes to three times its median",

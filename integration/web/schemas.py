@@ -76,9 +76,10 @@ class TriggerOut(Schema):
     label = _text("Label", required=True)
     description = _text("Description", required=True)
     subject = fields.String(required=True, validate=validate.OneOf(["token", "index", "market"]))
-    options = fields.List(_free("Option", "Key, label, help, type, default, choices, unit, min, max"), required=True)
+    options = fields.List(_free("Option", "Key, label, help, type, default, choices, unit, min, max, when, suits"), required=True)
+    presets = fields.List(_free("Preset", "Options that people often ask for, by what they call them"), required=True)
     scope = fields.List(_free("Scope", "Ways to say who is watched; at most one may be given"), required=True)
-    payload = fields.List(_free("Payload Field", "Key, label, help, type, nullable, unit"), required=True)
+    payload = fields.List(_free("Payload Field", "Key, label, help, type, nullable, unit, format, fields"), required=True)
     sources = fields.List(
         _free("Source", "What is polled for it: how often, the calls a month that takes, whether it can be had"),
         required=True,

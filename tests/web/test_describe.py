@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 from marshmallow import Schema, fields, validate
 
-from integration import channels, triggers
+from integration import channels, sources, triggers
+from integration.derive.catalogue import describe_trigger
 from integration.derive.describe import describe_input, describe_output, possible_options, possible_sources
 from integration.derive.openapi import WINDOW, feed_query
 from integration.domain.ids import canonical
@@ -54,6 +55,31 @@ def test_what_stands_beside_the_clock_only_with_some_options_is_seen(key, beside
 def test_options_that_need_another_one_are_tried_with_it():
     lines = {options["line"] for options in possible_options(triggers.load()["price_level"])}
     assert "own" in lines
+
+
+@pytest.mark.parametrize("trigger", triggers.load().values(), ids=lambda trigger: trigger.key)
+def test_what_goes_with_a_choice_names_a_choice_there_is(trigger):
+    options = {option["key"]: option for option in describe_input(trigger.options)}
+    for option in options.values():
+        for told in ("when", "suits"):
+            for other, values in option.get(told, {}).items():
+                there = [True, False] if options[other]["type"] == "boolean" else options[other]["choices"]
+                assert set(values) <= set(there), (option["key"], told)
+
+
+@pytest.mark.parametrize("trigger", triggers.load().values(), ids=lambda trigger: trigger.key)
+def test_every_preset_can_be_asked_for(trigger):
+    for label, preset in trigger.presets.items():
+        loaded = trigger.options().load(dict(preset))
+        assert {key: loaded[key] for key in preset} == preset, label
+
+
+def test_texts_that_hold_a_time_say_so_and_lists_say_what_they_hold():
+    described = describe_trigger(triggers.load()["index_ranking"], sources.load())
+    payload = {field["key"]: field for field in described["payload"]}
+    assert payload["as_of"]["format"] == "date-time"
+    assert "format" not in payload["summary"]
+    assert {"symbol", "weight"} <= {field["key"] for field in payload["entered"]["fields"]}
 
 
 @pytest.mark.parametrize("channel", channels.load().values(), ids=lambda channel: channel.key)
