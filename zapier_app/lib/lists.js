@@ -1,0 +1,73 @@
+'use strict';
+
+// Hidden triggers that fill dropdowns, a page at a time.
+
+const { ask } = require('./http');
+
+const NAMES = {
+  tokens: ['Token', { id: 3375, name: 'Bitcoin (BTC)' }],
+  indices: ['Index', { id: 1, name: 'Token Metrics 100 (TM100)' }],
+  metrics: ['Metric', { id: 'quantmetrics.sharpe', name: 'Sharpe ratio (Quant metrics)' }],
+  grades: ['Grade', { id: 'trader', name: 'Trader grade' }],
+  categories: ['Category', { id: 'layer-1', name: 'layer-1' }],
+  exchanges: ['Exchange', { id: 'binance', name: 'binance' }],
+};
+
+const page = (name) => (z, bundle) => {
+  const { page: number = 0 } = bundle.meta || {};
+  return ask(z, `/v1/lists/${name}`, { params: { page: number, q: (bundle.inputData || {}).q } });
+};
+
+const list = (name) => {
+  const [noun, sample] = NAMES[name];
+  return {
+    key: `list_${name}`,
+    noun,
+    display: { label: `List ${noun} Choices`, description: `Triggers when a list of ${name} is asked for.`, hidden: true },
+    operation: {
+      type: 'polling',
+      canPaginate: true,
+      inputFields: [{ key: 'q', label: 'Search', type: 'string', helpText: 'Part of a name or symbol, such as `bit`.' }],
+      perform: page(name),
+      sample,
+      outputFields: [
+        { key: 'id', label: `${noun} ID`, type: typeof sample.id === 'number' ? 'integer' : 'string' },
+        { key: 'name', label: 'Name', type: 'string' },
+      ],
+    },
+  };
+};
+
+/** What an account has set up: where it may be told, and what it watches. */
+const own = (name, noun, path, shown, sample) => ({
+  key: `list_${name}`,
+  noun,
+  display: { label: `List ${noun} Choices`, description: `Triggers when a list of ${name} is asked for.`, hidden: true },
+  operation: {
+    type: 'polling',
+    perform: async (z) => (await ask(z, path)).map((one) => ({ id: one.id, name: shown(one) })),
+    sample,
+    outputFields: [
+      { key: 'id', label: `${noun} ID`, type: 'string' },
+      { key: 'name', label: 'Name', type: 'string' },
+    ],
+  },
+});
+
+const destinations = own(
+  'destinations',
+  'Destination',
+  '/v1/destinations',
+  ({ label, channel, hint }) => `${label || channel}: ${hint}`,
+  { id: 'dst_example', name: 'Me: you@example.com' },
+);
+
+const watches = own(
+  'watches',
+  'Watch',
+  '/v1/subscriptions',
+  ({ trigger, destination }) => `${trigger} → ${destination}`,
+  { id: 'sub_example', name: 'grade_changed → Me' },
+);
+
+module.exports = [...Object.keys(NAMES).map(list), destinations, watches];
