@@ -13,7 +13,8 @@ from integration.domain.payload import EventPayload, day_and_month
 
 Event = Mapping[str, Any]
 
-_COMMON = frozenset(EventPayload().fields)
+#: What every event carries, and the text for one chat that another has no use for.
+_COMMON = frozenset(EventPayload().fields) | {"discord_text"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT")
 #: Control characters, what turns the reading direction around, and half characters that no encoding can carry.
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

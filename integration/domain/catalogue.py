@@ -251,6 +251,8 @@ class Trigger:
     metrics before a rule can fire, so that a whole poll can be screened at once; none for what cannot be said so.
     `tell(log, options)` stands in for `scan` where events follow from the order in which readings became known: see
     `told_by`. `against(options)` is the subject that others are compared with, about which itself nothing can fire.
+    `beside(options)` names sources that are polled with those it reads, where they can be had, so that the event's snapshot
+    shows them. `more(event)` are fields of the payload that follow from the whole event, its snapshot included.
     `inside(options)` are the rules that options hold, each by its place in them; `held_from` is the semantics that a
     trigger had when rules could first hold it: see `semantics_of`. `presets` are options that people often ask for, by what
     they would call them.
@@ -276,6 +278,8 @@ class Trigger:
     watch: Callable[[Options], tuple[Condition, ...]] | None = None
     tell: Callable[[Log, Options], list[Told]] | None = None
     against: Callable[[Options], str | None] = lambda _: None
+    beside: Callable[[Options], tuple[str, ...]] = lambda _: ()
+    more: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {}
     inside: Callable[[Options], Mapping[str, tuple[Trigger, Options]]] = lambda _: {}
     held_from: int = 1
     presets: Mapping[str, Options] = field(default_factory=dict)

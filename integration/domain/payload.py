@@ -45,6 +45,7 @@ class SnapshotValue(Schema):
 
     value = fields.Float(required=True, allow_none=True, metadata=described("Value"))
     as_of = fields.String(required=True, metadata=described("As Of", "When the value was true, by Token Metrics' clock"))
+    text = fields.String(metadata=described("In Words", "What Token Metrics says of it, where that is a word"))
 
 
 class EventPayload(Schema):

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from integration.domain.catalogue import Source, SubjectRow, Trigger
 from integration.domain.history import Told
+from integration.domain.momentum import rank
 from integration.domain.payload import SCHEMA, iso
 from integration.store.queries import readings
 
@@ -25,9 +26,12 @@ SNAPSHOT: tuple[tuple[str, str], ...] = (
     ("quantmetrics", "volatility"),
     ("quantmetrics", "max_drawdown"),
     ("quantmetrics", "daily_value_at_risk"),
+    ("tm_grade", "tm_grade"),
     ("indices", "price"),
     ("indices", "index_grade"),
 )
+#: The source of momentum, which is a word there.
+_MOMENTUM = "tm_grade"
 
 Snapshot = dict[str, dict[str, Any]]
 #: Later than any time, and still a 64-bit number.
@@ -38,8 +42,8 @@ def snapshots(connection: Connection, sources: Mapping[str, Source], names: Sequ
     """The newest stored main metrics of each subject, each with its own date. It is beside the event, not part of its id."""
     shots: dict[str, Snapshot] = {name: {} for name in names}
     for key in dict.fromkeys(source for source, _ in SNAPSHOT):
-        for name, (as_of, packed) in readings.latest(connection, key, names).items():
-            shots[name] |= _shown(sources[key], as_of, packed)
+        for name, newest in readings.latest(connection, key, names).items():
+            shots[name] |= _shown(sources[key], newest)
     return shots
 
 
@@ -54,15 +58,26 @@ def snapshots_then(connection: Connection, sources: Mapping[str, Source], asked:
     """As `snapshots`, of what was known at some times."""
     shots: list[Snapshot] = [{} for _ in asked]
     for key in dict.fromkeys(source for source, _ in SNAPSHOT):
-        for place, (as_of, packed) in readings.at_the_time(connection, key, asked).items():
-            shots[place] |= _shown(sources[key], as_of, packed)
+        for place, newest in readings.at_the_time(connection, key, asked).items():
+            shots[place] |= _shown(sources[key], newest)
     return shots
 
 
-def _shown(source: Source, as_of: int, packed: bytes) -> Snapshot:
-    values = np.frombuffer(packed, dtype=np.float64)
+def _shown(source: Source, newest: readings.Newest) -> Snapshot:
+    values, when = np.frombuffer(newest.values, dtype=np.float64), iso(newest.as_of)
     metrics = {metric: float(values[source.column(metric)]) for key, metric in SNAPSHOT if key == source.key}
-    return {metric: {"value": value, "as_of": iso(as_of)} for metric, value in metrics.items() if math.isfinite(value)}
+    shown: Snapshot = {metric: {"value": value, "as_of": when} for metric, value in metrics.items() if math.isfinite(value)}
+    if source.key == _MOMENTUM and newest.text:
+        word = json.loads(newest.text).get("momentum")
+        if (level := rank(word)) is not None:
+            shown["momentum"] = {"value": float(level), "as_of": when, "text": word.strip()}
+    return shown
+
+
+def worded(trigger: Trigger, event: dict[str, Any]) -> None:
+    """Put what follows from the rest of an event into it: its summary, and its trigger's own texts."""
+    event["summary"] = trigger.summary(event)
+    event |= trigger.more(event)
 
 
 def compose(
@@ -94,5 +109,5 @@ def compose(
         **told.firing.fields,
         "snapshot": snapshot,
     }
-    event["summary"] = trigger.summary(event)
+    worded(trigger, event)
     return json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -17,6 +17,7 @@ from integration.domain.errors import Conflict, InvalidInput, NotFound
 from integration.domain.payload import iso
 from integration.service.accounts import account_id
 from integration.service.asking import trigger_of
+from integration.service.compose import worded
 from integration.service.destinations import destination_row
 from integration.service.evaluate import unnamed
 from integration.service.naming import subject_named
@@ -86,7 +87,7 @@ def _event(gradewire: Gradewire, connection: Connection, trigger: Trigger, subje
         row = subjects.load(connection, [name]).get(name) or unnamed(name)
         number = int(name.partition(":")[2] or 0) or None
         event |= {"subject": name, "subject_id": number, "subject_name": row.name, "subject_symbol": row.symbol}
-        event["summary"] = trigger.summary(event)
+    worded(trigger, event)
     return event
 
 

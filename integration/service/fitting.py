@@ -82,7 +82,7 @@ def _check_filled(gradewire: Gradewire, connection: Connection, rule: ActiveRule
         return
     names, column = [f"index:{number}" for number in scope.ids], gradewire.catalogue.sources[INDICES].column(HELD)
     told = readings.latest(connection, INDICES, names)
-    if all(name in told and np.frombuffer(told[name][1], dtype=np.float64)[column] == 0 for name in names):
+    if all(name in told and np.frombuffer(told[name].values, dtype=np.float64)[column] == 0 for name in names):
         known = subjects.load(connection, names)
         text = " and ".join(known.get(name, unnamed(name)).name for name in names[:3])
         raise InvalidInput(f"{text} {'holds' if len(names) == 1 else 'hold'} nothing: name an index that does.", field="indices")

@@ -19,7 +19,7 @@ from integration.domain.scope import Scope
 from integration.service.agenda import intervals, past_of
 from integration.service.evaluate import ActiveRule, Shelf, polled
 from integration.service.selecting import EVERYTHING, calls_a_look, selected, size
-from integration.service.wanting import Wants, asked, obstacle, wanted, with_ranks, within
+from integration.service.wanting import Reads, Wants, asked, obstacle, reads, wanted, with_ranks, within
 from integration.service.wiring import Gradewire
 from integration.store.queries import readings
 
@@ -87,17 +87,18 @@ def _often(a_year: float) -> str:
 def calls(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> Calls:
     """What polling for a rule takes, at the usual pace. Who else wants the same adds nothing: calls follow from (source,
     subject) alone."""
-    meter = Meter(gradewire, connection)
-    before, after = wanted(gradewire, connection), wanted(gradewire, connection, [(rule.inputs, scope)])
+    meter, inputs = Meter(gradewire, connection), reads(gradewire, Reads.of(rule), scope)
+    before, after = wanted(gradewire, connection), wanted(gradewire, connection, [(inputs, scope)])
     changed = {key: ids for key, ids in after.items() if key not in before or before[key] != ids}
     added = meter.all(changed) - meter.all({key: before[key] for key in changed.keys() & before.keys()})
-    alone = dict(asked(gradewire.catalogue, with_ranks(rule.inputs, scope), within(connection, scope)))
+    alone = dict(asked(gradewire.catalogue, with_ranks(inputs, scope), within(connection, scope)))
     return Calls(round(meter.all(alone)), round(added))
 
 
 def cost(gradewire: Gradewire, connection: Connection, rule: ActiveRule, scope: Scope) -> Cost:
     """The whole price of a wish."""
-    total = Meter(gradewire, connection).all(wanted(gradewire, connection, [(rule.inputs, scope)]))
+    inputs = reads(gradewire, Reads.of(rule), scope)
+    total = Meter(gradewire, connection).all(wanted(gradewire, connection, [(inputs, scope)]))
     usage = gradewire.budget.used(gradewire.now())
     age = gradewire.settings.withheld_days if any(base.by_plan for base in bases(gradewire, rule)) else 0
     mine = calls(gradewire, connection, rule, scope)

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Set
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from integration.domain.catalogue import MARKET, Source, split_source
 from integration.domain.scope import Scope
-from integration.service.evaluate import RANKS, Catalogue, active
+from integration.service.evaluate import RANKS, ActiveRule, Catalogue, active
 from integration.service.selecting import Selection, selected
 from integration.service.wiring import Gradewire
 from integration.store.queries import revisions, rules, subjects
@@ -66,8 +67,9 @@ def _present(gradewire: Gradewire, connection: Connection) -> tuple[Whose, Whose
     kept: tuple[float, tuple[Whose, Whose]] | None = gradewire.memory.get("wanted")
     if kept is None or began > kept[0] or revisions.current(connection) < MANY:
         pairs = rules.wanted_scopes(connection, gradewire.now())
-        inputs = _inputs(gradewire, connection, {rule for rule, _ in pairs})
-        wishes = [(inputs[rule], Scope.parse(text)) for rule, text in pairs if inputs[rule]]
+        known = _known(gradewire, connection, {rule for rule, _ in pairs})
+        scoped = [(known[rule], Scope.parse(text)) for rule, text in pairs]
+        wishes = [(reads(gradewire, rule, scope), scope) for rule, scope in scoped if rule]
         by_name = _joined(connection, (wish for wish in wishes if wish[1].kind in _KINDS))
         found = _joined(connection, wishes), by_name
         kept = (began + min(AGAIN * (time.monotonic() - began), LONGEST), found)
@@ -91,14 +93,34 @@ def _joined(connection: Connection, wishes: Iterable[Wish]) -> Whose:
     return found
 
 
-def _inputs(gradewire: Gradewire, connection: Connection, identities: set[str]) -> dict[str, tuple[str, ...]]:
-    """The sources that rules read, none where this version does not know the rule. A rule never changes: it is read once."""
-    known: dict[str, tuple[str, ...]] = gradewire.memory.setdefault("inputs", {})
+class Reads(NamedTuple):
+    """The sources that a rule reads, and those that its events show beside them."""
+
+    inputs: tuple[str, ...]
+    beside: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rule: ActiveRule) -> Reads:
+        """Those of a rule."""
+        return cls(rule.inputs, rule.trigger.beside(rule.options))
+
+
+def reads(gradewire: Gradewire, rule: Reads, scope: Scope) -> tuple[str, ...]:
+    """The sources to poll for a rule within a scope: those it reads, and what its events show beside them where that can be
+    had; token by token only for tokens that are named."""
+    sources = (gradewire.catalogue.sources[key] for key in rule.beside)
+    had = (one for one in sources if not obstacle(gradewire, one) and (one.selection != "ids" or scope.kind == "tokens"))
+    return (*rule.inputs, *(one.key for one in had))
+
+
+def _known(gradewire: Gradewire, connection: Connection, identities: set[str]) -> dict[str, Reads | None]:
+    """What rules read, None where this version does not know the rule. A rule never changes: it is read once."""
+    known: dict[str, Reads | None] = gradewire.memory.setdefault("reads", {})
     unknown = sorted(identities - known.keys())
     for start in range(0, len(unknown), AT_ONCE):
         for identity, row in rules.load(connection, unknown[start : start + AT_ONCE]).items():
             rule = active(gradewire.catalogue, row)
-            known[identity] = rule.inputs if rule else ()
+            known[identity] = Reads.of(rule) if rule else None
     return known
 
 

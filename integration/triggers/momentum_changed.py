@@ -17,6 +17,7 @@ from marshmallow import fields, validate
 from integration.domain.catalogue import Case, Kept, Lookback, Options, States, Trigger
 from integration.domain.delta import Crossing, Sides
 from integration.domain.history import Firing, History
+from integration.domain.momentum import LEVELS, STEADY, rank
 from integration.domain.numerals import Whole
 from integration.domain.payload import EventPayload, day_and_month, described, sample
 from integration.triggers._levels import (
@@ -37,16 +38,6 @@ from integration.triggers._values import number
 
 SOURCE = "tm_grade"
 METRIC = "tm_grade"
-#: Levels by rank; upstream lists its words without an order, which follows from what they say.
-LEVELS = {
-    1: "Momentum Crashing",
-    2: "Losing Momentum",
-    3: "Holding Steady",
-    4: "Gaining Momentum",
-    5: "Momentum Surging",
-}
-STEADY = 3
-_RANKS = {word.casefold(): rank for rank, word in LEVELS.items()} | {"no momentum": STEADY}
 
 
 class MomentumOptions(TriggerOptions):
@@ -94,7 +85,7 @@ def _spoken(text: str | None) -> Mapping[str, str | None]:
 def _ranks(history: History) -> Sides:
     """The level of each reading, 1 to 5; 0 where it has none."""
     words = (_spoken(text).get("momentum") or "" for text in history.texts)
-    return np.fromiter((_RANKS.get(word.strip().casefold(), 0) for word in words), dtype=np.int8, count=len(history.texts))
+    return np.fromiter((rank(word) or 0 for word in words), dtype=np.int8, count=len(history.texts))
 
 
 def scan(history: History, options: Options) -> list[Firing]:

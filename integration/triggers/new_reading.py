@@ -15,6 +15,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from integration.domain.catalogue import Case, Lookback, Options, Trigger
 from integration.domain.history import Firing, History
 from integration.domain.payload import EventPayload, day_and_month, described, sample
+from integration.domain.posting import event_text
 from integration.triggers._options import nearest
 from integration.triggers._values import number, plain
 
@@ -70,6 +71,8 @@ SOURCES = {
     ),
 }  # fmt: skip
 METRIC = "sharpe"
+#: What is told of a token beside its quant metrics, so that one event is enough to describe it.
+BESIDE = ("trader_grades", "investor_grades", "tm_grade")
 
 
 class ReadingOptions(Schema):
@@ -106,6 +109,11 @@ class ChangedField(Schema):
     new = fields.Float(required=True, metadata=described("New Value"))
 
 
+def _known(label: str, text: str = "", unit: str = "") -> fields.Float:
+    about = described(label, f"{text or label}; empty where it is not known", **({"unit": unit} if unit else {}))
+    return fields.Float(required=True, allow_none=True, metadata=about)
+
+
 class ReadingPayload(EventPayload):
     """A reading and what is new in it. Numbers are in the unit that the source has them in."""
 
@@ -122,6 +130,42 @@ class ReadingPayload(EventPayload):
         required=True,
         metadata=described("Values", "Every field of the reading by name; empty where it is missing"),
     )
+    sharpe = _known("Sharpe Ratio")
+    sortino = _known("Sortino Ratio")
+    volatility = _known("Volatility", unit="fraction")
+    max_drawdown = _known("Largest Drawdown", "The largest drawdown, a negative fraction", "fraction")
+    daily_value_at_risk = _known("Value at Risk, 1 Day", "The daily value at risk, a negative fraction", "fraction")
+    valuation_grade = _known("Valuation Grade", unit="points")
+    tm_trader_grade = _known("Trader Grade", unit="points")
+    tm_investor_grade = _known("Investor Grade", unit="points")
+    tm_grade = _known("TM Grade", unit="points")
+    momentum = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described("Momentum", "Token Metrics' word, such as Gaining Momentum; empty where it is not known"),
+    )
+    discord_text = fields.String(
+        required=True, metadata=described("Discord Text", "All of it in a few lines, ready to post in Discord")
+    )
+
+
+def beside(options: Options) -> tuple[str, ...]:
+    """What is polled with the quant metrics."""
+    return BESIDE if options["source"] == "quantmetrics" else ()
+
+
+def more(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The token's main numbers by themselves, from the snapshot, and a text of them."""
+    shots = event["snapshot"]
+    numbers = {name: shots.get(name, {}).get("value") for name in _NUMBERS}
+    return {**numbers, "momentum": shots.get("momentum", {}).get("text"), "discord_text": event_text(event)}
+
+
+_NUMBERS = tuple(
+    name
+    for name, field in ReadingPayload._declared_fields.items()
+    if isinstance(field, fields.Float) and name not in ("old_value", "new_value")
+)
 
 
 def sources(options: Options) -> tuple[str, ...]:
@@ -180,7 +224,7 @@ def summary(event: Mapping[str, Any]) -> str:
 
 
 _TIME = "2023-11-07T00:00:00Z"
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "source": "quantmetrics",
     "field": "sharpe",
     "old_value": 0.7,
@@ -207,6 +251,29 @@ _EXAMPLE = {
 }
 
 
+_SNAPSHOT = {
+    "tm_trader_grade": 84.16,
+    "tm_investor_grade": 71.2,
+    "valuation_grade": 53.39,
+    **{name: _EXAMPLE["values"][name] for name in ("sharpe", "sortino", "volatility", "max_drawdown", "daily_value_at_risk")},
+    "tm_grade": 77.3,
+}
+_SAMPLE = {
+    **sample(
+        "new_reading",
+        "New Reading",
+        ("token:3924", 3924, "Polkadot", "DOT"),
+        _EXAMPLE,
+        summary({**_EXAMPLE, "subject_name": "Polkadot", "as_of": _TIME}),
+        _TIME,
+    ),
+    "snapshot": {
+        **{name: {"value": value, "as_of": _TIME} for name, value in _SNAPSHOT.items()},
+        "momentum": {"value": 4.0, "as_of": _TIME, "text": "Gaining Momentum"},
+    },
+}
+
+
 def _ratios(*pairs: tuple[float | None, float | None]) -> list[tuple[float, Any]]:
     """Sharpe and Sortino ratio by day."""
     return [(day, {"sharpe": sharpe, "sortino": sortino}) for day, (sharpe, sortino) in enumerate(pairs)]
@@ -225,14 +292,9 @@ TRIGGER = Trigger(
     lookback=lookback,
     scan=scan,
     summary=summary,
-    sample=sample(
-        "new_reading",
-        "New Reading",
-        ("token:3924", 3924, "Polkadot", "DOT"),
-        _EXAMPLE,
-        summary({**_EXAMPLE, "subject_name": "Polkadot", "as_of": _TIME}),
-        _TIME,
-    ),
+    sample={**_SAMPLE, **more(_SAMPLE)},
+    beside=beside,
+    more=more,
     presets={
         "Every day's quant metrics: Sharpe ratio, value at risk, drawdown": {"source": "quantmetrics"},
         "Every day's trader grades": {"source": "trader_grades"},

@@ -85,7 +85,8 @@ def _feed_routes(gradewire: Gradewire, api: APIBlueprint, trigger: Trigger) -> N
     @api.output(events)
     @api.doc(summary=f"{trigger.label}: a made-up event, marked as one")
     def sample() -> Response:
-        return _json(json.dumps([{**trigger.sample, "sandbox": gradewire.settings.sandbox}]))
+        event = {**trigger.sample, "sandbox": gradewire.settings.sandbox}
+        return _json(json.dumps([{**event, **trigger.more(event)}]))
 
 
 def _list_route(gradewire: Gradewire, api: APIBlueprint, name: str) -> None:

@@ -80,7 +80,7 @@ def test_the_latest_of_each_subject_is_its_newest_version(database: Database) ->
     )
     with database.read() as connection:
         found = readings.latest(connection, "s", ["token:1", "token:2", "token:3"])
-    assert found == {"token:1": (2 * DAY, packed(3.0)), "token:2": (DAY, packed(4.0))}
+    assert found == {"token:1": (2 * DAY, packed(3.0), None), "token:2": (DAY, packed(4.0), None)}
 
 
 def test_who_is_known_is_who_was_told_of_live(database: Database) -> None:
@@ -124,5 +124,5 @@ def test_what_was_known_at_a_time_is_the_newest_of_what_was_stored_by_then(datab
     with database.read() as connection:
         found = readings.at_the_time(connection, "s", asked)
         assert readings.at_the_time(connection, "s", []) == {}
-    days = {place: (as_of // DAY, np.frombuffer(values)[0]) for place, (as_of, values) in found.items()}
+    days = {place: (as_of // DAY, np.frombuffer(values)[0]) for place, (as_of, values, _) in found.items()}
     assert days == {0: (1, 1.0), 2: (2, 2.0), 3: (2, 3.0), 4: (4, 4.0), 5: (4, 4.0)}

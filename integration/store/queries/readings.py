@@ -37,6 +37,14 @@ class Version(NamedTuple):
     text: str | None
 
 
+class Newest(NamedTuple):
+    """The newest that is known of a subject; `values` is packed float64."""
+
+    as_of: int
+    values: bytes
+    text: str | None
+
+
 def newest_versions(connection: Connection, source: str, times: Iterable[int]) -> dict[tuple[str, int], Version]:
     """The newest version of every subject at some as_of, by (subject, as_of)."""
     columns = (reading.c.subject, reading.c.as_of, reading.c.version, reading.c["values"], reading.c.text)
@@ -126,7 +134,7 @@ def one_metric(
 
 
 _THEN = """
-    SELECT a.place, r.as_of, r."values" FROM {asked} AS a
+    SELECT a.place, r.as_of, r."values", r.text FROM {asked} AS a
     JOIN reading r ON r.source = :source AND r.subject = a.subject AND r.as_of = (
         SELECT e.as_of FROM reading e WHERE e.source = :source AND e.subject = a.subject AND {e_there}
         ORDER BY e.as_of DESC LIMIT 1
@@ -155,8 +163,8 @@ class Then(NamedTuple):
     moment: int
 
 
-def at_the_time(connection: Connection, source: str, asked: Sequence[Then]) -> dict[int, tuple[int, bytes]]:
-    """What a source's newest reading was at each of some times: (as_of, values) by position, where there was one.
+def at_the_time(connection: Connection, source: str, asked: Sequence[Then]) -> dict[int, Newest]:
+    """What a source's newest reading was at each of some times, by position, where there was one.
 
     What was filled in later (origin `reconstructed`) counts as known from its as_of on.
     """
@@ -164,9 +172,11 @@ def at_the_time(connection: Connection, source: str, asked: Sequence[Then]) -> d
         return {}
     query = _THENS[connection.dialect.name]
     if connection.dialect.name == "sqlite":
-        return {row[0]: (row[1], row[2]) for row in connection.execute(query, {"source": source, "asked": json.dumps(asked)})}
+        given = {"source": source, "asked": json.dumps(asked)}
+        return {row[0]: Newest(*row[1:]) for row in connection.execute(query, given)}
     columns = dict(zip(("subjects", "as_of", "known_at", "moments"), map(array, zip(*asked, strict=True)), strict=True))
-    return {row[0] - 1: (row[1], bytes(row[2])) for row in connection.execute(query, {"source": source, **columns})}
+    found = connection.execute(query, {"source": source, **columns})
+    return {row[0] - 1: Newest(row[1], bytes(row[2]), row[3]) for row in found}
 
 
 def settled(connection: Connection, source: str, *, since: int, until: int, subjects: Sequence[str] | None) -> Sequence[Any]:
@@ -213,8 +223,8 @@ def recent(connection: Connection, source: str, *, since: int, subjects: Sequenc
     return _tuples(connection.execute(query.order_by(c.subject, c.as_of, c.version)))
 
 
-def latest(connection: Connection, source: str, subjects: Sequence[str]) -> dict[str, tuple[int, bytes]]:
-    """The newest (as_of, values) of each subject."""
+def latest(connection: Connection, source: str, subjects: Sequence[str]) -> dict[str, Newest]:
+    """The newest reading of each subject."""
     c = reading.c
     newest = (
         select(c.subject, func.max(c.as_of).label("as_of"))
@@ -223,12 +233,12 @@ def latest(connection: Connection, source: str, subjects: Sequence[str]) -> dict
         .subquery()
     )
     query = (
-        select(c.subject, c.as_of, c["values"])
+        select(c.subject, c.as_of, c["values"], c.text)
         .join(newest, and_(c.subject == newest.c.subject, c.as_of == newest.c.as_of))
         .where(c.source == source)
         .order_by(c.version)
     )
-    return {row[0]: (row[1], bytes(row[2])) for row in connection.execute(query)}
+    return {row[0]: Newest(row[1], bytes(row[2]), row[3]) for row in connection.execute(query)}
 
 
 def count_by_source(connection: Connection) -> Mapping[str, Any]:
