@@ -101,6 +101,7 @@ const depends = (option) => Boolean(option.when || option.suits);
 const alters = (trigger, { key }) =>
   trigger.options.some((option) => [option.when, option.suits].some((by) => by && key in by));
 
+/** What is left empty is the preset's, else usual: nothing is filled in that would stay behind when a choice changes. */
 const optionField = (trigger, given, option) => {
   const { unit = option.unit, start, choices = option.choices } = suited(trigger, given, option);
   const usual = [preset(trigger, given)[option.key], start, option.default].find((value) => value !== undefined && value !== null);
@@ -111,20 +112,26 @@ const optionField = (trigger, given, option) => {
     required: Boolean(option.required),
     helpText: help(option, usual, unit),
     altersDynamicFields: alters(trigger, option) || undefined,
+    dependsOn: option.suits && Object.keys(option.suits),
+    placeholder: example(usual),
   };
   if (option.list) Object.assign(field, dynamic(option.list), { type: 'string' });
-  if (choices) Object.assign(field, { choices: dropdown(choices), type: 'string' });
-  if (option.several) return without({ ...field, choices: dropdown(option.several), list: true });
-  if (usual !== undefined && usual !== '') field.default = typeof usual === 'object' ? JSON.stringify(usual) : String(usual);
+  if (choices) Object.assign(field, { choices: dropdown(choices), type: 'string', placeholder: usual && words(usual) });
+  if (option.several) Object.assign(field, { choices: dropdown(option.several), list: true, placeholder: undefined });
   return without(field);
+};
+
+const example = (usual) => {
+  if (usual === undefined || usual === '') return undefined;
+  return typeof usual === 'object' ? JSON.stringify(usual) : words(usual);
 };
 
 /** A sentence or two, with a number to start from where a number is asked for. */
 const help = (option, usual, unit) => {
   const said = `${option.help.replace(/\.$/, '')}.`;
-  if (option.type !== 'number' && option.type !== 'integer') return option.list ? 'Choose one of the list; empty means any.' : said;
-  const suffix = unit && unit !== '%' ? ` ${unit}` : unit ? ' %' : '';
-  return typeof usual === 'number' ? `${said} Start from ${number(usual)}${suffix}.` : said;
+  if (option.list) return 'Choose one of the list; empty means any.';
+  if (typeof usual !== 'number' || /empty means/i.test(said)) return said;
+  return `${said} Empty means ${number(usual)}${unit === '%' ? ' %' : ''}.`;
 };
 
 const without = (field) => Object.fromEntries(Object.entries(field).filter(([, value]) => value !== undefined));
@@ -152,17 +159,26 @@ const inputFields = (trigger, extra = []) => {
   return [...fields, ...(rest.length || trigger.scope.length ? [chosen] : []), ...extra];
 };
 
+/** The same fields, as they are with what is entered. */
+const fieldsNow = (trigger, z, bundle) =>
+  inputFields(trigger).flatMap((field) => (typeof field === 'function' ? field(z, bundle) : [field]));
+
 /** Options and scope as Gradewire takes them. What is not shown any more does not count. */
-const filters = (trigger, given) => {
-  const asked = { ...preset(trigger, given) };
+const asked = (trigger, given) => {
+  const options = { ...preset(trigger, given) };
   for (const option of trigger.options) {
     const value = given[option.key];
-    if (!shown(trigger, given, option)) delete asked[option.key];
-    else if (value !== undefined && value !== '' && value !== null && String(value) !== '') asked[option.key] = written(value);
+    if (!shown(trigger, given, option)) delete options[option.key];
+    else if (value !== undefined && value !== null && String(value) !== '') options[option.key] = written(value);
   }
   const way = watched(trigger, given);
-  if (way && way !== 'any') asked[way] = named(way, given[way]);
-  return asked;
+  return { options, scope: way && way !== 'any' ? { [way]: named(way, given[way]) } : {} };
+};
+
+/** Both in one, as a feed's query has them. */
+const filters = (trigger, given) => {
+  const { options, scope } = asked(trigger, given);
+  return { ...options, ...scope };
 };
 
 /** Who is watched. Left empty it would be everyone, which is never meant. */
@@ -175,4 +191,4 @@ const named = (way, value) => {
 
 const written = (value) => (Array.isArray(value) ? value.join(',') : value);
 
-module.exports = { ANY, LISTS, WAYS, dynamic, filters, inputFields, watched };
+module.exports = { asked, dynamic, fieldsNow, filters, inputFields };

@@ -2,7 +2,7 @@
 
 // Instant triggers: subscribing an address, checking what arrives there, unsubscribing.
 
-const { filters } = require('./fields');
+const { asked } = require('./fields');
 const { ask } = require('./http');
 const { isSigned, newSecret } = require('./signature');
 
@@ -16,7 +16,7 @@ const subscribe = (trigger) => async (z, bundle) => {
   const body = {
     target_url: bundle.targetUrl,
     event: trigger.key,
-    filters: filters(trigger, bundle.inputData),
+    ...asked(trigger, bundle.inputData),
     bundle: isBundled(bundle.inputData),
     corrections: false, // they have a trigger of their own
     secret,

@@ -15,7 +15,6 @@ const BUNDLE = {
   key: 'bundle',
   label: 'One Run For All',
   type: 'boolean',
-  default: 'false',
   required: false,
   helpText: 'Yes gives one run for all that a reading brings, as line items with a ready text: 40 tokens then take 1 task.',
 };

@@ -1,0 +1,111 @@
+'use strict';
+
+// Every trigger against a running Gradewire with a sandbox market: subscribe, event, signed hook, perform, unsubscribe.
+
+const assert = require('node:assert/strict');
+const { after, before, describe, test } = require('node:test');
+const { triggers } = require('../catalogue.json');
+const { CatchHook, api, appAt, skip, someone } = require('./helpers');
+
+const { App, run } = appAt('live');
+const operation = (key) => App.triggers[key].operation;
+let zapier;
+
+before(async () => {
+  zapier = await new CatchHook().open();
+});
+after(() => zapier.close());
+
+/** A Zap that is switched on: its address and what subscribing answered. */
+const switchOn = async (key, path, inputData) => {
+  const targetUrl = zapier.url(path);
+  const subscribeData = await run(operation(key).performSubscribe, { inputData, targetUrl });
+  return { inputData, path, subscribeData, targetUrl };
+};
+const switchOff = (key, zap) => run(operation(key).performUnsubscribe, zap);
+const perform = (key, zap, arrived) => run(operation(key).perform, { ...zap, ...arrived });
+
+describe('each trigger', { concurrency: 4, skip }, () => {
+  for (const trigger of triggers) {
+    test(`${trigger.key}: subscribe, event, signed hook, perform, unsubscribe`, async () => {
+      const zap = await switchOn(trigger.key, `/hooks/${trigger.key}`, someone(trigger));
+      assert.deepEqual(Object.keys(zap.subscribeData), ['id', 'event', 'target_url', 'secret']);
+      const hook = await api('live', `/v1/hooks/${zap.subscribeData.id}`);
+      assert.deepEqual([hook.status, hook.data.event, hook.data.corrections], [200, trigger.key, false]);
+
+      const fired = await api('live', '/v1/events/test', { trigger: trigger.key, subscription_id: zap.subscribeData.id });
+      assert.equal(fired.status, 201, JSON.stringify(fired.data));
+      const [arrived] = await zapier.wait(zap.path);
+      const runs = await perform(trigger.key, zap, arrived);
+      assert.deepEqual(runs, [fired.data.event]);
+
+      const listed = await run(operation(trigger.key).performList, zap);
+      assert.ok(listed.length >= 1 && listed.length <= 3);
+      const promised = trigger.payload.map(({ key }) => key).sort();
+      for (const object of [runs[0], trigger.sample, ...listed]) assert.deepEqual(Object.keys(object).sort(), promised);
+
+      for (let times = 0; times < 2; times += 1) await switchOff(trigger.key, zap);
+      assert.equal((await api('live', `/v1/hooks/${zap.subscribeData.id}`)).status, 404);
+    });
+
+    test(`${trigger.key}: its polling twin shows what the instant one does`, async () => {
+      const inputData = someone(trigger);
+      const twin = App.triggers[`${trigger.key}_poll`].operation;
+      const [shown, listed] = [
+        await run(twin.perform, { inputData, meta: { isLoadingSample: true } }),
+        await run(operation(trigger.key).performList, { inputData, meta: { isLoadingSample: true } }),
+      ];
+      assert.ok(shown.length >= 1 && shown.length <= 3);
+      assert.deepEqual(Object.keys(shown[0]).sort(), Object.keys(listed[0]).sort());
+      const first = await run(twin.perform, { inputData, meta: { isPopulatingDedupe: true } });
+      assert.equal(new Set(first.map(({ id }) => id)).size, first.length);
+      assert.ok(first.every((event) => !event.is_sample && event.trigger === trigger.key));
+    });
+  }
+});
+
+describe('the market moves', { skip }, () => {
+  const key = 'new_reading';
+  const inputData = { watch: 'tokens', tokens: ['3375', '3306'], source: 'trader_grades' };
+  let one;
+  let two;
+
+  test('two Zaps on one trigger both get every event, as the feed and the poll have it, key for key', async () => {
+    one = await switchOn(key, '/zaps/one', inputData);
+    two = await switchOn(key, '/zaps/two', inputData);
+    assert.notEqual(one.subscribeData.id, two.subscribeData.id);
+    const [first, second] = [await zapier.wait(one.path, 2, 60), await zapier.wait(two.path, 2, 60)];
+    const ids = (arrived) => arrived.slice(0, 2).map(({ cleanedRequest }) => cleanedRequest.id).sort();
+    assert.deepEqual(ids(first), ids(second));
+    const runs = (await Promise.all(first.slice(0, 2).map((arrived) => perform(key, one, arrived)))).flat();
+    const polled = await run(App.triggers.new_reading_poll.operation.perform, { inputData });
+    const past = new Map(polled.map((event) => [event.id, event]));
+    assert.equal(runs.length, 2);
+    for (const event of runs) assert.deepEqual(past.get(event.id), event);
+    assert.deepEqual(polled.map(({ as_of: asOf }) => asOf), polled.map(({ as_of: asOf }) => asOf).sort().reverse());
+  });
+
+  test('what is signed for one Zap, or changed on the way, or not signed, stops a run and not the Zap', async () => {
+    const [arrived] = zapier.at(one.path);
+    const changed = { ...arrived.rawRequest, content: arrived.rawRequest.content.replace('"is_sample":false', '"is_sample":true ') };
+    const unsigned = { ...arrived.rawRequest, headers: {} };
+    const halted = { name: 'HaltedError' };
+    await assert.rejects(perform(key, two, arrived), halted);
+    await assert.rejects(perform(key, one, { ...arrived, rawRequest: changed }), halted);
+    await assert.rejects(perform(key, one, { ...arrived, rawRequest: unsigned }), halted);
+    await assert.rejects(perform(key, one, { cleanedRequest: arrived.cleanedRequest }), halted);
+  });
+
+  test('off and on again makes a new subscription, also at the same address', async () => {
+    await switchOff(key, one);
+    const again = await switchOn(key, '/zaps/three', inputData);
+    const repeated = await switchOn(key, '/zaps/three', inputData);
+    const ids = [one, two, again, repeated].map(({ subscribeData }) => subscribeData.id);
+    assert.equal(new Set(ids).size, 4);
+    const before_ = zapier.at(again.path).length;
+    const arrived = (await zapier.wait(again.path, before_ + 1, 60)).at(-1);
+    assert.equal((await perform(key, repeated, arrived)).length, 1);
+    await Promise.all([two, again, repeated].map((zap) => switchOff(key, zap)));
+    assert.deepEqual((await api('live', `/v1/hooks?event=${key}`)).data, []);
+  });
+});
