@@ -12,6 +12,7 @@ from integration.service.pricing import Meter, unavailable
 from integration.service.wanting import obstacle
 from integration.service.wiring import Gradewire
 from integration.store.queries import subjects
+from integration.triggers._grades import GRADES
 
 Shown = dict[str, Any]
 PAGE = 100
@@ -41,14 +42,10 @@ def _source(gradewire: Gradewire, meter: Meter, name: str) -> Shown:
 
 
 def choices(gradewire: Gradewire, name: str, text: str, page: int) -> list[Shown]:
-    """One page (from 0) of a dropdown: tokens, indices, metrics, categories or exchanges that a text fits."""
+    """One page (from 0) of a dropdown: tokens, indices, metrics, grades, categories or exchanges that a text fits."""
     start = page * PAGE
-    if name == "metrics":
-        found = [
-            {"id": f"{source.key}.{metric.name}", "name": f"{metric.label} ({source.label})"}
-            for source in gradewire.catalogue.sources.values()
-            for metric in source.metrics
-        ]
+    if name in ("metrics", "grades"):
+        found = _grades(gradewire) if name == "grades" else _metrics(gradewire)
         return [choice for choice in found if text.lower() in choice["name"].lower()][start : start + PAGE]
     with gradewire.database.read() as connection:
         if name in ("tokens", "indices"):
@@ -60,3 +57,18 @@ def choices(gradewire: Gradewire, name: str, text: str, page: int) -> list[Shown
             ]
         known = sorted(subjects.slugs(connection, name))
     return [{"id": slug, "name": slug} for slug in known if text.lower() in slug.lower()][start : start + PAGE]
+
+
+def _metrics(gradewire: Gradewire) -> list[Shown]:
+    sources = gradewire.catalogue.sources.values()
+    named = ((source, metric) for source in sources for metric in source.metrics)
+    return [{"id": f"{source.key}.{metric.name}", "name": f"{metric.label} ({source.label})"} for source, metric in named]
+
+
+def _grades(gradewire: Gradewire) -> list[Shown]:
+    """What the option `grade` of triggers may be."""
+    found: list[Shown] = []
+    for key, grade in GRADES.items():
+        source = gradewire.catalogue.sources[grade.source]
+        found.append({"id": key, "name": source.metrics[source.column(grade.metric)].label})
+    return found

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import requests
 
 from integration.domain.errors import BudgetSpent, UpstreamError, UpstreamRefused
 from integration.domain.retry import MINUTE, SECOND
-from integration.tokenmetrics.envelope import Garbled, refusal, rows_of
+from integration.tokenmetrics.envelope import Garbled, answer_of, refusal, rows_of
 
 TIMEOUT_S = (5, 30)
+#: An answer to a question takes longer, and who asks waits half a minute at most.
+CHAT_TIMEOUT_S = (5, 25)
+Part = TypeVar("Part")
 TRIES = 3
 TRIES_GARBLED = 2
 #: The longest wait in milliseconds that is slept through; a longer one is raised, with the time to come back.
@@ -85,13 +89,30 @@ class Caller:
         for tried in range(1, TRIES + 1):
             self._pay()
             try:
-                return Answer(self._send(path, params, limit, poll_id), tried)
+                return Answer(self._send(path, partial(self._get, path, params), partial(rows_of, limit=limit), poll_id), tried)
             except _Again as again:
                 wait = again.pause * tried if again.wish is None else again.wish
                 if tried >= again.tries or wait > self.patience:
                     raise self._final(again) from None
             self.sleep(wait / SECOND)
         raise AssertionError("unreachable")
+
+    def ask(self, url: str, question: str) -> str:
+        """POST a question to Token Metrics AI; its answer. It is one call of the plan, tried once: somebody waits for it.
+
+        Raises as `call` does.
+        """
+        self.budget.take(self.now())
+        body = {"messages": [{"user": question}]}
+        headers, path = self._headers(), url.rpartition("/")[2]
+
+        def send() -> requests.Response:
+            return self.session.post(url, json=body, headers=headers, timeout=CHAT_TIMEOUT_S, allow_redirects=False)
+
+        try:
+            return str(self._send(path, send, answer_of, None)[0])
+        except _Again as again:
+            raise self._final(again) from None
 
     def _pay(self) -> None:
         """Take a call from the budget, waiting for the next minute where that is soon."""
@@ -113,14 +134,18 @@ class Caller:
             error.retry_at = self.now() + again.wish
         return error
 
-    def _send(self, path: str, params: Mapping[str, str], limit: int | None, poll_id: int | None) -> list[dict[str, Any]]:
+    def _get(self, path: str, params: Mapping[str, str]) -> requests.Response:
+        url, headers = f"{self.url}/{path}", self._headers()
+        return self.session.get(url, params=params, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
+
+    def _send(
+        self, path: str, send: Callable[[], requests.Response], read: Callable[[bytes], list[Part]], poll_id: int | None
+    ) -> list[Part]:
         at, status, rows, error = self.now(), 0, 0, None
         try:
-            response = self.session.get(
-                f"{self.url}/{path}", params=params, headers=self._headers(), timeout=TIMEOUT_S, allow_redirects=False
-            )
+            response = send()
             status = response.status_code
-            found = self._rows(path, response, limit, poll_id)
+            found = self._parts(path, response, read, poll_id)
             rows = len(found)
             return found
         except requests.RequestException as failure:
@@ -145,11 +170,13 @@ class Caller:
         clean = body.replace(self.key.encode(), b"...") if self.key else body
         self.keep_spoilt(at=self.now(), endpoint=path, error=self._safe(error), body=clean, poll_id=poll_id)
 
-    def _rows(self, path: str, response: requests.Response, limit: int | None, poll_id: int | None) -> list[dict[str, Any]]:
+    def _parts(
+        self, path: str, response: requests.Response, read: Callable[[bytes], list[Part]], poll_id: int | None
+    ) -> list[Part]:
         status = response.status_code
         if status == 200:
             try:
-                return rows_of(response.content, limit)
+                return read(response.content)
             except Garbled as garbled:
                 self.spoilt(path, garbled.message, response.content, poll_id)
                 raise _Again(UpstreamError(f"{path}: {garbled.message}"), SECOND, tries=TRIES_GARBLED) from None

@@ -22,6 +22,7 @@ from integration.tokenmetrics.caller import PATIENCE, Answer, Budget, Caller, Ke
 
 #: More pages than any source has: what never ends is given up.
 MOST_PAGES = 2_000
+CHAT = "tmai"
 
 Row = Mapping[str, Any]
 Pages = dict[tuple[Ask, int], Answer]
@@ -57,6 +58,7 @@ class TokenMetrics:
         keep_spoilt: KeepSpoilt = forget,
     ) -> None:
         url = f"{base_url.rstrip('/')}/{version}"
+        self._chat = f"{base_url.rstrip('/')}/v2/{CHAT}"  # version 3 is not known to have it
         self._caller = Caller(session, url, key, budget, record_call, now, sleep, patience, keep_spoilt)
         self._version = version
         self._staged: dict[str, tuple[int, Pages]] = {}
@@ -100,6 +102,10 @@ class TokenMetrics:
             page, error = _refused(source, slot, pages, refused)
             self._caller.spoilt(source.path, error.message, orjson.dumps(page), poll_id)
             raise
+
+    def ask(self, question: str) -> str:
+        """Token Metrics AI's answer to a question, for one call of the plan; raises what a poll would raise."""
+        return self._caller.ask(self._chat, question)
 
     def check(self) -> None:
         """One call that every plan may make; raises what a poll would raise for the key, the plan or the network."""

@@ -58,6 +58,21 @@ def rows_of(body: bytes, limit: int | None) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", rows)
 
 
+def answer_of(body: bytes) -> list[str]:
+    """The one answer of Token Metrics AI, at the top or in `data`; Garbled where there is none."""
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Garbled("the answer is not JSON") from None
+    if isinstance(told, dict) and told.get("success") is False:
+        raise UpstreamError(message_of(told.get("message")) or "the answer says that it failed")
+    parts = [told, told.get("data")] if isinstance(told, dict) else []
+    found = next((part["answer"] for part in parts if isinstance(part, dict) and part.get("answer")), None)
+    if not isinstance(found, str):
+        raise Garbled("the answer has no text")
+    return [found]
+
+
 def _names(error: ValidationError) -> list[str]:
     # the error of a body that is no object at all is under one name of marshmallow's own
     return ["envelope" if name == "_schema" else str(name) for name in error.messages_dict]

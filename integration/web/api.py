@@ -20,7 +20,7 @@ from integration.service.wiring import Gradewire
 from integration.web import schemas
 from integration.web.query import moment
 
-LISTS = ("tokens", "indices", "metrics", "categories", "exchanges")
+LISTS = ("tokens", "indices", "metrics", "grades", "categories", "exchanges")
 
 
 def reading_routes(gradewire: Gradewire) -> APIBlueprint:

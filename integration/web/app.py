@@ -23,6 +23,7 @@ from integration.web.body import MOST_BYTES, check_request
 from integration.web.dashboard import page_routes
 from integration.web.deliveries import delivery_routes
 from integration.web.events import event_routes
+from integration.web.finding import finding_routes
 from integration.web.hooks import hook_routes
 from integration.web.inbox import inbox_routes
 from integration.web.limits import SlidingWindow
@@ -36,6 +37,7 @@ REQUESTS_A_MINUTE = 600
 #: The API, in the order of its chapters.
 ROUTES = (
     reading_routes,
+    finding_routes,
     event_routes,
     stream_routes,
     backtest_routes,

@@ -32,12 +32,14 @@ STATUS: dict[type[errors.GradewireError], int] = {
 SAID = {
     400: "The body is not a JSON object, or the cursor is none of this database.",
     401: "The API key is missing, unknown or revoked.",
+    403: "This is not yours to see or to change.",
     404: "There is no such thing, or it is not yours.",
     409: "This contradicts what is already there.",
     413: "The body is larger than 256 KiB.",
     415: "The body is not declared as application/json.",
     422: "A field is not valid; the error names it.",
     429: "Too many requests, or a limit is reached.",
+    503: "Token Metrics does not answer as it should.",
 }
 TEXTS = {
     400: "The request cannot be read.",

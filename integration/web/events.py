@@ -91,7 +91,7 @@ class TestEventOut(Schema):
 class EventId(BaseConverter):
     """An id in a path; a name of its own there is none, so that it answers to its own methods alone."""
 
-    regex = r"(?!(?:stream|test)$)[^/]+"
+    regex = r"(?!(?:stream|test|latest)$)[^/]+"
 
 
 def event_routes(gradewire: Gradewire) -> APIBlueprint:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, func, select
 
 from integration.store.queries._dialect import lock_sequence
@@ -12,6 +13,8 @@ from integration.store.tables import event
 
 #: How the payload of an event begins that is kept in part only.
 SHORTENED = '{"pruned":true,'
+#: Who asks for the newest events of a kind looks no further back than so many.
+REACH = 100_000
 
 
 class NewEvent(NamedTuple):
@@ -72,3 +75,21 @@ def newest(connection: Connection, *, limit: int, trigger: str | None = None) ->
     """The newest events of all rules, newest first; tests of accounts left out."""
     query = select(event).where(event.c.account_id.is_(None)).order_by(event.c.seq.desc()).limit(limit)
     return list(connection.execute(query if trigger is None else query.where(event.c.trigger == trigger)))
+
+
+def newest_texts(connection: Connection, *, limit: int, trigger: str | None, subject: str | None) -> list[str]:
+    """The payloads of the newest events that are kept whole, newest first, of the last 100,000; tests left out."""
+    c = event.c
+    newest_ = int(connection.scalar(select(func.max(c.seq))) or 0)
+    whole = ~c.payload.startswith(SHORTENED, autoescape=True)
+    query = select(c.payload).where(c.account_id.is_(None), c.seq > newest_ - REACH, whole)
+    if trigger is not None:
+        query = query.where(c.trigger == trigger)
+    if subject is not None:
+        query = query.where(c.subject == subject)
+    return list(connection.scalars(query.order_by(c.seq.desc()).limit(limit)))
+
+
+def whole(payload: str) -> Any | None:
+    """An event's JSON decoded; None of one that is kept in part only."""
+    return None if payload.startswith(SHORTENED) else orjson.loads(payload)

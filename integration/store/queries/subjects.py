@@ -82,13 +82,17 @@ def slug_set(text: str) -> frozenset[str]:
 
 
 def search(connection: Connection, kind: str, text: str, *, limit: int, offset: int) -> list[SubjectRow]:
-    """Subjects of a kind whose name or symbol contains a text, the exact symbol first, then by market rank and name."""
+    """Subjects of a kind whose name or symbol contains a text, or whose id it is.
+
+    What is called or numbered just so comes first, then by market rank and name.
+    """
     query = select(subject).where(subject.c.kind == kind)
     if text:
         pattern = f"%{text.lower().replace('%', '').replace('_', '')}%"
         matches = or_(func.lower(subject.c.name).like(pattern), func.lower(subject.c.symbol).like(pattern))
         query = query.where(or_(matches, subject.c.subject == f"{kind}:{text}"))
-    exact = (func.lower(subject.c.symbol) == text.lower()).desc()
+    called = (func.lower(subject.c.symbol) == text.lower(), func.lower(subject.c.name) == text.lower())
+    exact = or_(*called, subject.c.subject == f"{kind}:{text}").desc()
     ordered = query.order_by(exact, func.coalesce(subject.c.market_rank, 1_000_000), subject.c.name, subject.c.subject)
     return [_row(row) for row in connection.execute(ordered.limit(limit).offset(offset))]
 
