@@ -17,9 +17,11 @@ module.exports = {
   beforeRequest: [authorise],
   afterResponse: [translate],
   triggers: byKey([...triggers.flatMap((trigger) => [instant(trigger), polled(trigger)]), ...lists]),
-  searches: byKey([require('./searches/latest_events')]),
+  searches: byKey([...require('./searches/find'), require('./searches/latest_events'), require('./searches/latest_metrics')]),
   creates: byKey([
+    require('./creates/ask_ai'),
     require('./creates/create_watch'),
+    require('./creates/describe'),
     require('./creates/remove_watch'),
     require('./creates/run_backtest'),
   ]),

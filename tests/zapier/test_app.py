@@ -17,9 +17,11 @@ from cryptography.fernet import Fernet
 from waitress.server import create_server
 
 from integration.config import load
+from integration.domain.catalogue import SubjectRow
 from integration.service import accounts
 from integration.service.wiring import Gradewire
 from integration.store.database import Database
+from integration.store.queries import subjects
 from integration.store.secrets import Vault
 from integration.web import create_app
 from tests.conftest import absent
@@ -31,8 +33,10 @@ APP = Path(__file__).parents[2] / "zapier_app"
 
 @pytest.fixture
 def servers(sqlite_database: Database, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    settings = load({"GRADEWIRE_PUBLIC_URL": "http://localhost"})
+    settings = load({"GRADEWIRE_PUBLIC_URL": "http://localhost", "GRADEWIRE_PLAN": "vip"})
     gradewire = Gradewire(settings, sqlite_database, Vault([Fernet.generate_key().decode()]))
+    with sqlite_database.write() as connection:
+        subjects.keep(connection, [SubjectRow("token:3306", "token", "Ethereum", "ETH")], gradewire.now())
     key = accounts.create_key(gradewire, "ada@example.com")
     live = start(tmp_path / "live", "--day", "1s", "--tokens", "60")
     try:
@@ -72,7 +76,12 @@ def test_the_app_works_with_a_running_gradewire(servers: dict[str, Any]) -> None
     if not (APP / "node_modules" / "zapier-platform-core").exists():
         absent("the app's packages are not installed: make zapier-packages")
     ended = subprocess.run(
-        [node(), "--test", "--test-reporter=tap", *sorted(str(path.relative_to(APP)) for path in (APP / "test").glob("*.test.js"))],
+        [
+            node(),
+            "--test",
+            "--test-reporter=tap",
+            *sorted(str(path.relative_to(APP)) for path in (APP / "test").glob("*.test.js")),
+        ],
         cwd=APP,
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ const subscribe = (trigger) => async (z, bundle) => {
     target_url: bundle.targetUrl,
     event: trigger.key,
     ...asked(trigger, bundle.inputData),
-    bundle: isBundled(bundle.inputData),
+    ...(isBundled(bundle.inputData) ? { bundle: true } : {}),
     corrections: false, // they have a trigger of their own
     secret,
   };

@@ -70,4 +70,12 @@ const watches = own(
   { id: 'sub_example', name: 'grade_changed → Me' },
 );
 
-module.exports = [...Object.keys(NAMES).map(list), destinations, watches];
+const events = own(
+  'events',
+  'Event',
+  '/v1/events/latest',
+  ({ summary }) => summary,
+  { id: 'evt_samplesamplesamplesamplesa', name: "Bitcoin's Sharpe ratio rose above 1 on 14 May 2021." },
+);
+
+module.exports = [...Object.keys(NAMES).map(list), destinations, watches, events];

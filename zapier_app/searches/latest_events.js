@@ -1,14 +1,14 @@
 'use strict';
 
-const { eventFields, eventSample, itsFields, whichTrigger, wish } = require('../lib/catalogue');
+const { eventFields, eventSample, whichTrigger } = require('../lib/catalogue');
+const { dynamic } = require('../lib/fields');
 const { ask } = require('../lib/http');
 
 const MOST = 10;
 
-const perform = async (z, bundle) => {
-  const { trigger, options, scope } = wish(bundle.inputData);
-  const limit = Math.min(MOST, Math.max(1, Number.parseInt(bundle.inputData.limit, 10) || 1));
-  return ask(z, `/v1/triggers/${trigger}`, { params: { ...options, ...scope, limit } });
+const perform = (z, bundle) => {
+  const { trigger, token, limit } = bundle.inputData;
+  return ask(z, '/v1/events/latest', { params: { trigger, token, limit: limit || 1 } });
 };
 
 module.exports = {
@@ -17,16 +17,9 @@ module.exports = {
   display: { label: 'Find Latest Events', description: 'Finds the newest events of a condition, such as grade changes.' },
   operation: {
     inputFields: [
-      whichTrigger,
-      {
-        key: 'limit',
-        label: 'How Many',
-        type: 'integer',
-        default: '1',
-        required: false,
-        helpText: `The newest so many, up to ${MOST}.`,
-      },
-      itsFields,
+      { ...whichTrigger, altersDynamicFields: false, helpText: 'Its events are found with whatever options somebody watches it.' },
+      { key: 'token', label: 'Of Token', type: 'string', required: false, helpText: 'Empty means any.', ...dynamic('tokens') },
+      { key: 'limit', label: 'How Many', type: 'integer', required: false, helpText: `Empty means 1, the newest; up to ${MOST}.` },
     ],
     perform,
     sample: eventSample,

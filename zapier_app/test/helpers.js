@@ -70,6 +70,14 @@ class CatchHook {
     return this.at(path);
   }
 
+  /** What came to a path with an id, once it is there; others may come before it, as the market moves. */
+  async waitFor(path, id) {
+    for (let count = 1; ; count += 1) {
+      const found = (await this.wait(path, count)).find(({ cleanedRequest }) => cleanedRequest.id === id);
+      if (found) return found;
+    }
+  }
+
   close() {
     this.server.closeAllConnections();
     this.server.close();
@@ -82,7 +90,7 @@ const zapiersName = (name) => {
   return camel.startsWith('Content-') ? camel : `Http-${camel}`;
 };
 
-/** Who to watch, so that a wish is always a fair one: Bitcoin, any index, or the market. */
-const someone = (trigger) => ({ token: { watch: 'tokens', tokens: ['3375'] }, index: { watch: 'any' }, market: {} })[trigger.subject];
+/** Who to watch, so that a wish is always a fair one: Ethereum (nothing moves against itself), any index, or the market. */
+const someone = (trigger) => ({ token: { watch: 'tokens', tokens: ['3306'] }, index: { watch: 'any' }, market: {} })[trigger.subject];
 
 module.exports = { CatchHook, api, appAt, servers, skip, someone };

@@ -35,7 +35,7 @@ describe('each trigger', { concurrency: 4, skip }, () => {
 
       const fired = await api('live', '/v1/events/test', { trigger: trigger.key, subscription_id: zap.subscribeData.id });
       assert.equal(fired.status, 201, JSON.stringify(fired.data));
-      const [arrived] = await zapier.wait(zap.path);
+      const arrived = await zapier.waitFor(zap.path, fired.data.event.id);
       const runs = await perform(trigger.key, zap, arrived);
       assert.deepEqual(runs, [fired.data.event]);
 
@@ -82,7 +82,15 @@ describe('the market moves', { skip }, () => {
     const past = new Map(polled.map((event) => [event.id, event]));
     assert.equal(runs.length, 2);
     for (const event of runs) assert.deepEqual(past.get(event.id), event);
-    assert.deepEqual(polled.map(({ as_of: asOf }) => asOf), polled.map(({ as_of: asOf }) => asOf).sort().reverse());
+  });
+
+  test('what is new to a poll comes first, and what was there stays as it was', async () => {
+    const poll = () => run(App.triggers.new_reading_poll.operation.perform, { inputData });
+    const earlier = await poll();
+    await zapier.wait(one.path, zapier.at(one.path).length + 1, 60);
+    const later = await poll();
+    assert.ok(later.length > earlier.length);
+    assert.deepEqual(later.slice(-earlier.length), earlier);
   });
 
   test('what is signed for one Zap, or changed on the way, or not signed, stops a run and not the Zap', async () => {

@@ -12,8 +12,7 @@ const { App, run } = appAt('quiet');
 describe('where nothing has happened', { skip }, () => {
   for (const trigger of triggers) {
     const [instant, polled] = [App.triggers[trigger.key].operation, App.triggers[`${trigger.key}_poll`].operation];
-    // Nothing is known of any token here, so none can be named.
-    const inputData = someone(trigger).tokens ? { watch: 'top', top: '10' } : someone(trigger);
+    const inputData = someone(trigger);
 
     test(`${trigger.key}: a poll is empty, and the editor is shown an event that says it is made up`, async () => {
       for (const meta of [{ isPopulatingDedupe: true }, {}]) {
