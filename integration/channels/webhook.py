@@ -111,7 +111,7 @@ CHANNEL = Channel(
     verdict=verdict,
     hint=hint,
     limits=Limits(),
-    manners=("each", "grouped"),
+    manners=("each", "grouped", "bundle"),
     stale_after=72 * HOUR,
     signed=True,
 )

@@ -22,6 +22,13 @@ WINDOW: dict[str, fields.Field[Any]] = {
         )
     ),
     "after_id": fields.String(metadata=described("After", "Only events that came after the event with this id")),
+    "before_id": fields.String(metadata=described("Before", "Only events that came before the event with this id")),
+    "bundle": fields.Boolean(
+        metadata=described("Bundle", "What a poll brought as one object with its events in it, as a hook with bundle sends it")
+    ),
+    "envelope": fields.Boolean(
+        metadata=described("Envelope", "Answer {data, next_cursor} instead of a bare array, for tools that want an object")
+    ),
 }
 #: Who is watched, by what a trigger is about. At most one may be given.
 SCOPES: dict[str, dict[str, fields.Field[Any]]] = {

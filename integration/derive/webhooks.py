@@ -10,7 +10,7 @@ from integration.domain.payload import SCHEMA
 
 Spec = dict[str, Any]
 _SCHEMAS = "#/components/schemas/"
-_PLAIN, _ANY, _DIGEST = (_SCHEMAS + name for name in ("AnyEvent", "Event", "Digest"))
+_PLAIN, _ANY, _DIGEST, _BUNDLE = (_SCHEMAS + name for name in ("AnyEvent", "Event", "Digest", "Bundle"))
 
 _HEADERS = {
     "webhook-id": ("The event's id, the same on every attempt: ignore one that you have seen", {"type": "string"}),
@@ -43,10 +43,13 @@ def add_webhooks(spec: Spec, triggers: Mapping[str, Trigger]) -> Spec:
     for name in _reachable(spec, [*refs.values(), _PLAIN]):
         spec["components"]["schemas"][name].pop("additionalProperties", None)
     spec["components"]["schemas"] |= _own_schemas(refs)
+    for key, ref in refs.items():
+        _answer(spec, key)["schema"] = _feed_forms(ref)
     spec["components"]["parameters"] = {name: _header(name) for name in _HEADERS}
     spec["webhooks"] = {
         **{key: _sent(trigger.label, trigger.description, refs[key], trigger.sample) for key, trigger in triggers.items()},
         "digest": _sent("Several events in one", "Sent in the place of many, or of those that waited too long.", _DIGEST),
+        "bundle": _sent("What a poll brought", "In the place of each event, where a bundle is asked for.", _BUNDLE),
         "test": _sent(
             "Test event",
             "Sent on request: a trigger's sample under an id of its own, with `is_sample` true.",
@@ -58,8 +61,20 @@ def add_webhooks(spec: Spec, triggers: Mapping[str, Trigger]) -> Spec:
 
 def _event_of(spec: Spec, key: str) -> str:
     """Where a trigger's event is described: its feed is an array of them."""
-    answer = spec["paths"][f"/v1/triggers/{key}"]["get"]["responses"]["200"]
-    return str(answer["content"]["application/json"]["schema"]["items"]["$ref"])
+    return str(_answer(spec, key)["schema"]["items"]["$ref"])
+
+
+def _answer(spec: Spec, key: str) -> Spec:
+    """What a trigger's feed answers."""
+    answer: Spec = spec["paths"][f"/v1/triggers/{key}"]["get"]["responses"]["200"]["content"]["application/json"]
+    return answer
+
+
+def _feed_forms(ref: str) -> Spec:
+    """A feed's array: of events, or of bundles where these are asked for; either of them in an envelope."""
+    arrays: Spec = {"anyOf": [{"type": "array", "items": {"$ref": each}} for each in (ref, _BUNDLE)]}
+    fields = {"data": arrays, "next_cursor": {"type": ["string", "null"], "description": "Send it as after_id to go on"}}
+    return {"anyOf": [*arrays["anyOf"], {"type": "object", "properties": fields, "required": list(fields)}]}
 
 
 def _reachable(spec: Spec, refs: list[str]) -> set[str]:
@@ -97,12 +112,46 @@ def _own_schemas(refs: Mapping[str, str]) -> Spec:
         },
     }
     return {
+        "Bundle": _bundle(),
         "Event": {
             "anyOf": [{"$ref": ref} for ref in dict.fromkeys(refs.values())],
             "discriminator": {"propertyName": "trigger", "mapping": dict(refs)},
         },
         "Digest": {"type": "object", "properties": fields, "required": list(fields)},
     }
+
+
+def _bundle() -> Spec:
+    """What a poll brought of a rule, as one."""
+    texts = {
+        "trigger": "Trigger Key",
+        "label": "Trigger",
+        "as_of": "The newest of its events'",
+        "known_at": "When Gradewire learnt of them",
+        "summary": "One sentence, ready to post",
+        "names": "Whom it is about, comma separated",
+        "symbols": "Their symbols, comma separated",
+        "first_name": "Whom the first event is about",
+        "first_symbol": "Its symbol",
+        "first_summary": "What it says",
+        "discord_text": "A line for each event, ready to post in Discord",
+    }
+    fields: Spec = {
+        "schema": {"type": "integer", "const": SCHEMA, "description": "Schema Version"},
+        "id": {"type": "string", "pattern": "^bnd_", "description": "Made from the ids of its events"},
+        "type": {"type": "string", "const": "bundle", "description": "Events have none"},
+        **{key: {"type": "string", "description": text} for key, text in texts.items()},
+        "is_sample": {"type": "boolean", "description": "Is Sample"},
+        "sandbox": {"type": "boolean", "description": "Is Sandbox Data"},
+        "count": {"type": "integer", "minimum": 1, "description": "How many events it holds"},
+        "events": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": _SCHEMAS + "Event"},
+            "description": "Line items: the events, as they are sent alone",
+        },
+    }
+    return {"type": "object", "properties": fields, "required": list(fields)}
 
 
 def _header(name: str) -> Spec:

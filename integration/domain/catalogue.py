@@ -321,7 +321,8 @@ class Channel:
     `render(messages, config)` makes one request of 1 to `limits.batch` messages; `verdict(reply)` says what an answer
     means. `hint(config)` is what may be shown of a destination.
     `manners` are the ways that a subscription can be told in, the usual one first: "each" event by itself, or "grouped" into
-    digests where there are many. A notice that is older than `stale_after` (ms) goes as a digest that says so; None for never.
+    digests where there are many, or as one "bundle" a poll. A notice that is older than `stale_after` (ms) goes as a digest
+    that says so; None for never.
     `prepare(config)` is sent once before the first delivery (a header row). After an ambiguous answer, `probe(messages,
     config)` asks what arrived and `absent(reply, messages)` names the messages that did not. `signed` says that its requests
     are signed with keys of the destination's own, and that they can be rotated.

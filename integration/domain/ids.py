@@ -56,6 +56,11 @@ def digest_id(ids: Iterable[str]) -> str:
     return _id("dig_", *sorted(ids))
 
 
+def bundle_id(ids: Iterable[str]) -> str:
+    """`bnd_` …: likewise a bundle, which is another thing of the same members."""
+    return _id("bnd_", *sorted(ids))
+
+
 def rule_id(trigger: str, semantics: int, options: str) -> str:
     """`rul_` …: a rule is the condition only, so all who ask the same share it."""
     return _id("rul_", trigger, str(semantics), options)

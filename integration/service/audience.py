@@ -11,7 +11,7 @@ from integration.domain.digest import BUDGET
 from integration.service.asked import Asked
 from integration.service.crowd import Crowd
 from integration.service.evaluate import ActiveRule, Found
-from integration.service.grouping import group
+from integration.service.grouping import bundle, group
 from integration.store.queries import deliveries, digests, rules
 
 #: (event seq, subscription id, destination id).
@@ -59,16 +59,18 @@ class Audience:
         owed: list[Owed] = []
         recorded: list[Owed] = []
         grouped: dict[str, list[int]] = defaultdict(list)
+        bundled: dict[str, list[int]] = defaultdict(list)
         for seq, rule, subject in numbered:
             for pair in ((rule, scope) for scope in self._through[rule, subject]):
                 items += [(wish.id, seq) for wish in self._feeds.get(pair, ())]
                 for wish in self._subscriptions.get(pair, ()):
                     (recorded if wish.shadow else owed).append((seq, wish.id, wish.destination_id))
-                    if wish.manner == "grouped" and not wish.shadow:
-                        grouped[wish.id].append(seq)
+                    if wish.manner != "each" and not wish.shadow:
+                        (grouped if wish.manner == "grouped" else bundled)[wish.id].append(seq)
         rules.add_feed_items(connection, items)
         recent = digests.recent(connection, list(grouped), due - hour, BUDGET) if grouped else {}
         deliveries.insert_deliveries(connection, owed, due)
         group(connection, grouped, recent, due=due, hour=hour)
+        bundle(connection, bundled, due=due)
         deliveries.record_shadows(connection, recorded, now)
         return len(owed)

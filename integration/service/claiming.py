@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from integration.domain import bundle
 from integration.domain.digest import MOST, compose
 from integration.domain.message import Message
 from integration.domain.retry import DAY, MINUTE, SECOND
@@ -126,10 +127,12 @@ def claim(database: Database, ways: Ways, now: int, most: int = BATCH) -> Batch:
         stories = outbox.stories(connection, list({row.event_seq for row in rows}))
         leads = [row.id for row in rows if row.lead_id is not None]
         told_as_one = digests.members(connection, leads) if leads else {}
+        whose = list({row.subscription_id for row in rows if row.lead_id is not None})
+        bundled = outbox.bundled(connection, whose) if whose else set()
     ended = sum(outcome.state in (DEAD, EXPIRED) for outcome in sort.outcomes)
     told = {seq: _told(ways, story) for seq, story in stories.items()}
     ready = [
-        (target, _messages(ways, target, part, told, told_as_one, lease, until, now), starts.get(target.id, now))
+        (target, _messages(ways, target, part, told, (told_as_one, bundled), lease, until, now), starts.get(target.id, now))
         for target, part in kept
     ]
     return Batch(len(due), ready, now, ended, len(sort.outcomes) - ended)
@@ -172,26 +175,31 @@ def _messages(
     target: Target,
     rows: Sequence[Due],
     told: Mapping[int, Told],
-    told_as_one: Mapping[int, list[str]],
+    as_one: tuple[Mapping[int, list[str]], set[str]],
     lease: str,
     until: int,
     now: int,
 ) -> list[Owed]:
     owed = []
+    told_as_one, bundled = as_one
     for row in rows:
         story, body, event, url = told[row.event_seq]
         if row.lead_id is None:
             message = Message(story.id, row.subscription_id, story.created_at, body, event, url, ways.sender)
         else:
-            message = _digest(ways, target, row, told_as_one[row.id], now)
+            message = _digest(ways, target, row, told_as_one[row.id], now, bundled=row.subscription_id in bundled)
         more = (row.lead_id is not None, story.poll_id)
         owed.append(Owed(row.id, lease, until, row.attempts, bool(row.ambiguous), message, *more))
     return owed
 
 
-def _digest(ways: Ways, target: Target, row: Due, payloads: Sequence[str], now: int) -> Message:
+def _digest(ways: Ways, target: Target, row: Due, payloads: Sequence[str], now: int, *, bundled: bool) -> Message:
     after = target.channel.stale_after
-    identity, body = compose(payloads, delayed=after is not None and row.created_at < now - after)
+    if bundled:
+        identity, text = bundle.compose(payloads)
+        body = text.encode()
+    else:
+        identity, body = compose(payloads, delayed=after is not None and row.created_at < now - after)
     url = f"{ways.public_url}/deliveries/{row.id}" if ways.public_url else None
     return Message(identity, row.subscription_id, row.created_at, body, _Event(body), url, ways.sender)
 

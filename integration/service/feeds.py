@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from integration.domain.catalogue import Source
+from integration.domain import bundle
+from integration.domain.catalogue import Source, Trigger
 from integration.domain.errors import NotFound, TooMany
 from integration.domain.ids import feed_id
+from integration.domain.payload import id_of
 from integration.domain.retry import DAY
 from integration.domain.scope import Scope
-from integration.service.asking import ask, scope_of
+from integration.service.asking import ask, scope_of, split
 from integration.service.evaluate import AT_ONCE, ActiveRule, Found, Shelf, facts_of, identified, store_events
 from integration.service.pricing import check_available
 from integration.service.retelling import asked_since, replay
@@ -25,18 +27,37 @@ FILL_DAYS = 30
 FILL_EVENTS = 1_000
 #: A reader is noted at most this often.
 NOTE_EVERY = 60_000
+#: What a query means is remembered for so long (ms), of so many queries.
+REMEMBERED, MOST_REMEMBERED = 30_000, 10_000
+MEMORY = "feeds"
+#: For bundles, so many events of a feed are looked at, and so many told at once.
+LOOKED_AT, MOST_TOLD = 20_000, 2_000
+
+#: (account, trigger, query) of a feed as it was asked for.
+Asked = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which part of a feed is asked for: newest first, at most `limit`; known since a time in ms; after an event's id.
+    """Which part of a feed is asked for: newest first, at most `limit`; known since a time in ms; after an event's id, or
+    before one. In a `bundle` the events of a poll are one, and so many of these are meant.
 
-    After an id come the first so many events that followed it: who goes on from the newest of them misses none.
+    After an id come the first so many events that followed it: who goes on from the newest of them misses none. Before an id
+    come the newest so many that it followed: who goes back from the oldest of them sees all.
     """
 
     limit: int = 100
     after_id: str | None = None
     since: int | None = None
+    before_id: str | None = None
+    bundle: bool = False
+
+
+class Page(NamedTuple):
+    """JSON texts, newest first, and the id of the newest event that they tell of, None where they tell nothing."""
+
+    texts: list[str]
+    newest: str | None
 
 
 def read(
@@ -46,33 +67,81 @@ def read(
 
     Raises InvalidInput for options or scope, NotFound for an unknown `after_id`, TooMany at 200 live feeds an account.
     """
+    return page(gradewire, enter(gradewire, account_id, trigger, options, scope), window).texts
+
+
+def enter(gradewire: Gradewire, account_id: str, trigger: str, options: Mapping[str, Any], scope: Mapping[str, Any]) -> str:
+    """The id of a feed that an account reads now; it is made where nobody read it lately. Raises as `read` does."""
     rule = ask(gradewire, trigger, options)
     check_available(gradewire, rule)
     now = gradewire.now()
     with gradewire.database.read() as connection:
         seen = scope_of(gradewire, connection, rule, scope)
         identity = feed_id(rule.id, seen.text)
-        after = _after(connection, window.after_id)
         read_at = rules.reader(connection, account_id, identity)
-        if read_at is not None and read_at > now - NOTE_EVERY:
-            return [
-                payload
-                for _, payload in rules.read_feed(connection, identity, limit=window.limit, after=after, since=window.since)
-            ]
-    with gradewire.database.write() as connection:
-        _register(gradewire, connection, account_id, identity, rule, seen, now)
-        return [
-            payload for _, payload in rules.read_feed(connection, identity, limit=window.limit, after=after, since=window.since)
-        ]
+    if read_at is None or read_at <= now - NOTE_EVERY:
+        with gradewire.database.write() as connection:
+            _register(gradewire, connection, account_id, identity, rule, seen, now)
+    return identity
 
 
-def _after(connection: Connection, identity: str | None) -> int | None:
+def enter_as_written(gradewire: Gradewire, account_id: str, trigger: Trigger, query: Mapping[str, str]) -> str:
+    """As `enter`, from options and scope as a query mixes them. What they mean is remembered for half a minute."""
+    known: dict[Asked, tuple[int, str]] = gradewire.memory.setdefault(MEMORY, {})
+    key, now = (account_id, trigger.key, tuple(query.items())), gradewire.now()
+    then, identity = known.get(key, (0, ""))
+    if identity and 0 <= now - then < REMEMBERED:
+        return identity
+    options, scope = split(trigger, query)
+    identity = enter(gradewire, account_id, trigger.key, options, scope)
+    if len(known) >= MOST_REMEMBERED:
+        known.clear()
+    known[key] = now, identity
+    return identity
+
+
+def ends(gradewire: Gradewire, identity: str) -> tuple[int, int]:
+    """The seq of a feed's oldest and newest event: while these stay, so does what it tells. Zeros where it is empty."""
+    with gradewire.database.glance() as connection:
+        return rules.feed_ends(connection, identity)
+
+
+def page(gradewire: Gradewire, identity: str, window: Window) -> Page:
+    """A part of a feed. Raises NotFound for an id that is not there."""
+    with gradewire.database.read() as connection:
+        after, before = _seq(connection, window.after_id, "after_id"), _seq(connection, window.before_id, "before_id")
+        if window.bundle:
+            return _bundles(connection, identity, window, after, before)
+        rows = rules.read_feed(connection, identity, limit=window.limit, after=after, before=before, since=window.since)
+    return Page([row[1] for row in rows], id_of(rows[0][1]) if rows else None)
+
+
+def _seq(connection: Connection, identity: str | None, field: str) -> int | None:
     if identity is None:
         return None
     seq = events.known(connection, [identity]).get(identity)
     if seq is None:
-        raise NotFound(f"There is no event {identity[:40]!r} (any more); leave after_id out to start anew.", field="after_id")
+        raise NotFound(f"There is no event {identity[:40]!r} (any more); leave {field} out to start anew.", field=field)
     return seq
+
+
+def _bundles(connection: Connection, identity: str, window: Window, after: int | None, before: int | None) -> Page:
+    """Whole polls: the newest so many, or the first so many after a cursor, as far as they tell MOST_TOLD events in all."""
+    items = [
+        bundle.Item(*row)
+        for row in rules.feed_items(connection, identity, limit=LOOKED_AT, after=after, before=before, since=window.since)
+    ]
+    polls = list(bundle.bundled(items, whole=len(items) < LOOKED_AT))
+    polls.sort(reverse=after is None)
+    kept: list[list[bundle.Item]] = []
+    for poll in polls[: window.limit]:
+        if kept and sum(map(len, kept)) + len(poll) > MOST_TOLD:
+            break
+        kept.append(poll)
+    seqs = [item.seq for poll in kept for item in poll]
+    texts = events.texts(connection, seqs)
+    made = [bundle.compose([texts[item.seq] for item in poll if item.seq in texts])[1] for poll in sorted(kept, reverse=True)]
+    return Page(made, id_of(texts[max(seqs)]) if seqs else None)
 
 
 def _register(

@@ -20,6 +20,7 @@ from integration.service.asking import trigger_of
 from integration.service.compose import worded
 from integration.service.destinations import destination_row
 from integration.service.evaluate import unnamed
+from integration.service.grouping import bundle
 from integration.service.naming import subject_named
 from integration.service.repeating import check_open
 from integration.service.subscribe import subscription_row
@@ -98,12 +99,12 @@ def _target(
     trigger: Trigger,
     destination_id: str | None,
     subscription_id: str | None,
-) -> tuple[str, str, str] | None:
-    """(subscription id, destination id, status) to tell; None for nobody but readers."""
+) -> tuple[str, str, str, str] | None:
+    """(subscription id, destination id, status, manner) to tell; None for nobody but readers."""
     if destination_id:
         place = destination_row(connection, account, destination_id)
         check_open(place.id, place.status)
-        return samples.subscription_at(connection, place, new_id("sub_"), gradewire.now()), place.id, "active"
+        return samples.subscription_at(connection, place, new_id("sub_"), gradewire.now()), place.id, "active", "each"
     if not subscription_id:
         return None
     row = subscription_row(connection, account, subscription_id)
@@ -113,12 +114,14 @@ def _target(
         remedy = "resume it first" if row.status == "paused" else "make a new one"
         raise Conflict(f"This subscription is {row.status}: {remedy}.")
     check_open(row.destination_id, row.destination_status)
-    return row.id, row.destination_id, row.status
+    return row.id, row.destination_id, row.status, row.manner
 
 
-def _owe(connection: Connection, seq: int, target: tuple[str, str, str], now: int) -> int | None:
-    """Owe it as a real event is owed; a shadow only records it. The delivery's id."""
-    subscription_id, destination_id, status = target
+def _owe(connection: Connection, seq: int, target: tuple[str, str, str, str], now: int) -> int | None:
+    """Owe it as a real event is owed, by itself or in a bundle; a shadow only records it. The delivery's id."""
+    subscription_id, destination_id, status, manner = target
     owe = deliveries.record_shadows if status == "shadow" else deliveries.insert_deliveries
     owe(connection, [(seq, subscription_id, destination_id)], now)
+    if manner == "bundle" and status != "shadow":
+        bundle(connection, {subscription_id: [seq]}, due=now)
     return deliveries.of_event(connection, subscription_id, seq)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from integration.domain.bundle import MOST as MOST_BUNDLED
 from integration.domain.digest import BUDGET, MOST, SINGLY
 from integration.store.queries import digests
 from integration.store.queries.digests import Group
@@ -30,6 +31,16 @@ def group(
             groups.append(Group(subscription, events[0], events[-1], due))
         else:
             _wait(connection, subscription, events, before[BUDGET - 1] + hour, due)
+    digests.group(connection, groups)
+
+
+def bundle(connection: Connection, owed: Mapping[str, Sequence[int]], *, due: int) -> None:
+    """Tell what a poll brought each subscription (the new events' seq) as one, also where it is a single event."""
+    groups = []
+    for subscription, seqs in sorted(owed.items()):
+        events = sorted(seqs)
+        parts = (events[start : start + MOST_BUNDLED] for start in range(0, len(events), MOST_BUNDLED))
+        groups += [Group(subscription, part[0], part[-1], due) for part in parts]
     digests.group(connection, groups)
 
 

@@ -31,13 +31,14 @@ def create_hook(
     secret: str | None = None,
     *,
     corrections: bool | None = None,
+    bundle: bool | None = None,
     key_id: str | None = None,
 ) -> tuple[Shown, bool]:
     """Subscribe an address to a trigger: (hook, whether it is new). The same address, trigger and filters is the same hook.
 
     Its secret is in the answer where it is new, and never again. Raises Conflict where one is given that does not sign there.
-    With `corrections` it is told of those too (None: as it is, which begins without). `key_id` is the key that asks: once it
-    is revoked, the hook ends.
+    With `corrections` it is told of those too (None: as it is, which begins without). With a `bundle` what a
+    poll brings comes as one (None likewise). `key_id` is the key that asks: once it is revoked, the hook ends.
     """
     channel = channel_of(gradewire, "webhook")
     rule, config = _checked(gradewire, channel, target_url, trigger, options, secret)
@@ -50,7 +51,10 @@ def create_hook(
             raise Unauthenticated
         there = _place(gradewire, connection, account_id, trigger, config["url"], secret)
         place = there or store_destination(gradewire, connection, account_id, channel, config, "Hook")
-        identity, fresh = wish(gradewire, connection, account_id, rule, wanted, place, "hook", key_id=key_id)
+        manner = "bundle" if bundle else "each"
+        identity, fresh = wish(gradewire, connection, account_id, rule, wanted, place, "hook", manner=manner, key_id=key_id)
+        if bundle is not None and not fresh:
+            subscriptions.change(connection, identity, manner=manner)
         if corrections is not None:
             agree_on_corrections(gradewire, connection, account_id, identity, rule, wanted, wished=corrections)
         row = subscriptions.subscription_of(connection, account_id, identity)
@@ -99,6 +103,7 @@ def show_hook(gradewire: Gradewire, row: Any) -> Shown:
         "status": row.status,
         "reason": row.reason,
         "corrections": bool(row.corrections),
+        "bundle": row.manner == "bundle",
         "created_at": iso(row.created_at),
     }
 

@@ -41,8 +41,8 @@ def create_subscription(
     """The account wants a rule's events at a destination, from the next reading on. The same wish again is the same one.
 
     `key_id` is the API key that asks. With `corrections` it is also told where an event would not have fired, or would
-    differ, on restated data; None means at a webhook and nowhere else. `manner` is "each" or "grouped"; None means what the
-    channel is used to.
+    differ, on restated data; None means at a webhook and nowhere else. `manner` is "each", "grouped" or "bundle"; None means
+    what the channel is used to.
 
     What a `shadow` would send is only recorded, until it is wished for without that. Raises Conflict where a shadow is wished
     for of what is told already.
@@ -129,7 +129,7 @@ def manner_of(gradewire: Gradewire, channel: str, manner: str | None) -> str:
     channel cannot."""
     can = gradewire.channels[channel].manners
     if manner is not None and manner not in can:
-        text = f"manner: {gradewire.channels[channel].label} takes each event by itself; leave the manner out."
+        text = f"manner: {gradewire.channels[channel].label} can be told {' or '.join(can)}; choose that, or leave it out."
         raise InvalidInput(text, field="manner")
     return manner or can[0]
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import re
 from typing import Any
 
-import orjson
 from apiflask import APIBlueprint
 from flask import Response, g, json, request
 
@@ -15,11 +13,12 @@ from integration.derive.openapi import DEFAULT_LIMIT, MOST, WINDOW, feed_query
 from integration.domain.catalogue import Trigger
 from integration.domain.errors import InvalidInput, NotFound
 from integration.service import feeds, offer
-from integration.service.asking import split
 from integration.service.wiring import Gradewire
 from integration.web import schemas
+from integration.web.conditional import is_known, not_modified, tag_of
 from integration.web.query import moment
 
+FLAGS = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 LISTS = ("tokens", "indices", "metrics", "grades", "categories", "exchanges")
 
 
@@ -71,14 +70,18 @@ def _feed_routes(gradewire: Gradewire, api: APIBlueprint, trigger: Trigger) -> N
     )
     def feed(query_data: Any) -> Response:  # noqa: ARG001 - documented here, checked by the service
         given = {name: ",".join(values) for name, values in request.args.lists()}
-        window = _window({name: given.pop(name) for name in WINDOW if name in given})
-        options, scope = split(trigger, given)
-        texts = feeds.read(gradewire, g.owner.account_id, trigger.key, options, scope, window)
-        answer = _json(f"[{','.join(texts)}]")
-        if texts:
-            answer.headers["X-Next-Cursor"] = orjson.loads(texts[0])["id"]
-        answer.set_etag(hashlib.sha256(answer.get_data()).hexdigest()[:32], weak=True)
-        answer.make_conditional(request)
+        wanted = {name: given.pop(name) for name in WINDOW if name in given}
+        window, envelope = _window(wanted), _flag("envelope", wanted)
+        identity = feeds.enter_as_written(gradewire, g.owner.account_id, trigger, given)
+        tag = tag_of(identity, wanted, feeds.ends(gradewire, identity))
+        if is_known(tag):
+            return not_modified(tag)
+        page = feeds.page(gradewire, identity, window)
+        array, cursor = f"[{','.join(page.texts)}]", page.newest or window.after_id
+        answer = _json(f'{{"data":{array},"next_cursor":{json.dumps(cursor)}}}' if envelope else array)
+        if page.newest:
+            answer.headers["X-Next-Cursor"] = page.newest
+        answer.headers["ETag"] = tag
         return answer
 
     @api.get(f"/triggers/{trigger.key}/sample", endpoint=f"sample_{trigger.key}")
@@ -110,5 +113,14 @@ def _window(given: dict[str, str]) -> feeds.Window:
     limit = given.get("limit") or str(DEFAULT_LIMIT)
     if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= MOST:
         raise InvalidInput(f"limit must be a whole number from 1 to {MOST}.", field="limit")
-    since = given.get("since")
-    return feeds.Window(int(limit), given.get("after_id") or None, moment(since) if since else None)
+    since, after_id, before_id = (given.get(name) or None for name in ("since", "after_id", "before_id"))
+    if after_id and before_id:
+        raise InvalidInput("Go on after an event or back before one, not both.", field="before_id")
+    return feeds.Window(int(limit), after_id, moment(since) if since else None, before_id, _flag("bundle", given))
+
+
+def _flag(name: str, given: dict[str, str]) -> bool:
+    text = given.get(name, "").lower()
+    if text not in FLAGS:
+        raise InvalidInput(f"{name} must be true or false.", field=name)
+    return FLAGS[text]

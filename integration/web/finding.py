@@ -110,6 +110,10 @@ class LatestQuery(Schema):
     limit = _limit(10)
 
 
+class LatestEvent(AnyEvent):
+    """An event of any trigger, which adds fields of its own."""
+
+
 class DescribeIn(Schema):
     """What a text is wanted about; one of these."""
 
@@ -152,7 +156,7 @@ class AnswerOut(Schema):
 def finding_routes(gradewire: Gradewire) -> APIBlueprint:
     """Routes of searches and texts."""
     api = APIBlueprint("finding", __name__, url_prefix="/v1", tag="Finding")
-    many_events: Any = AnyEvent(many=True)
+    many_events: Any = LatestEvent(many=True)
 
     @api.get("/tokens")
     @api.input(FindQuery, location="query")

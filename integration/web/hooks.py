@@ -23,7 +23,8 @@ def hook_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.doc(
         summary="Subscribe an address to a trigger",
         description="The same address, event and filters again is the same hook: it answers 200 with the same id, and without "
-        "the secret. Hooks end when the key that asked for them is revoked.",
+        "the secret. With `bundle` each poll comes as one object with its events in it. Hooks end when the key that asked for "
+        "them is revoked.",
         responses={200: schemas.HOOK_THERE, **schemas.CONFLICT},
     )
     def create(json_data: dict[str, Any]) -> Any:
@@ -33,7 +34,7 @@ def hook_routes(gradewire: Gradewire) -> APIBlueprint:
             mixed = split(trigger, json_data["filters"])
             options, scope = mixed[0] | options, mixed[1] | scope
         what = (json_data["target_url"], json_data["event"], options, scope, json_data["secret"])
-        how = {"corrections": json_data["corrections"], "key_id": g.owner.key_id}
+        how = {"corrections": json_data["corrections"], "bundle": json_data["bundle"], "key_id": g.owner.key_id}
         hook, fresh = rest_hooks.create_hook(gradewire, g.owner.account_id, *what, **how)
         return hook, 201 if fresh else 200
 

@@ -148,6 +148,11 @@ class HookIn(Schema):
         allow_none=True,
         metadata=described("Corrections", "Also tell where an event would not have fired on restated data; none means no"),
     )
+    bundle = TrueOrFalse(
+        load_default=None,
+        allow_none=True,
+        metadata=described("Bundle", "Send what a poll brings as one object, its events in it; none means no"),
+    )
 
 
 class HookQuery(Schema):
@@ -169,6 +174,7 @@ class HookOut(Schema):
     status = _text("Status", "active or paused", required=True)
     reason = _text("Reason", required=True, allow_none=True)
     corrections = fields.Boolean(required=True, metadata=described("Corrections", "Whether corrections are told too"))
+    bundle = fields.Boolean(required=True, metadata=described("Bundle", "Whether a poll comes as one"))
     created_at = _when("Created At", required=True)
 
 
@@ -193,10 +199,10 @@ CONFLICT = {409: "It contradicts what is already there."}
 
 
 def _manner(without: str) -> fields.String:
-    text = f"each: every event by itself; grouped: more than five of a poll, or thirty in an hour, as a digest; {without}"
-    return fields.String(
-        load_default=None, allow_none=True, validate=validate.OneOf(["each", "grouped"]), metadata=described("Manner", text)
-    )
+    text = "each: every event by itself; grouped: more than five of a poll, or thirty in an hour, as a digest; "
+    text += f"bundle: what a poll brings as one; {without}"
+    manners = validate.OneOf(["each", "grouped", "bundle"])
+    return fields.String(load_default=None, allow_none=True, validate=manners, metadata=described("Manner", text))
 
 
 class SubscriptionIn(Schema):
@@ -247,7 +253,7 @@ class SubscriptionOut(Schema):
     reason = _text("Reason", required=True, allow_none=True)
     shadow = fields.Boolean(required=True, metadata=described("Shadow", "Whether it only records, also after a pause"))
     corrections = fields.Boolean(required=True, metadata=described("Corrections", "Whether corrections are told too"))
-    manner = _text("Manner", "each event by itself, or grouped into digests", required=True)
+    manner = _text("Manner", "each event by itself, grouped into digests, or a bundle of each poll", required=True)
     created_at = _when("Created At", required=True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from integration import triggers
@@ -36,6 +38,41 @@ def test_a_feed_is_cut_by_limit_since_and_after_id(ada: Asker, market: Market):
     for since in (newer["known_at"], newer["known_at"].replace("Z", "+00:00"), market.wall() - 3 * 3_600_000):
         assert ada.get("triggers/grade_changed", tokens="3375", since=since).get_json() == [newer]
     assert ada.get("triggers/grade_changed", tokens="3375", since="2999-01-01").get_json() == []
+
+
+def test_a_feed_is_paged_back_by_before_id_and_comes_in_an_envelope(ada: Asker, market: Market):
+    newer, older = ada.get("triggers/grade_changed", tokens="3375").get_json()
+    assert ada.get("triggers/grade_changed", tokens="3375", before_id=newer["id"]).get_json() == [older]
+    assert ada.get("triggers/grade_changed", tokens="3375", envelope=1).get_json() == {
+        "data": [newer, older], "next_cursor": newer["id"],
+    }  # fmt: skip
+    nothing = ada.get("triggers/grade_changed", tokens="3375", envelope="true", after_id=newer["id"]).get_json()
+    assert nothing == {"data": [], "next_cursor": newer["id"]}
+
+
+def test_a_feed_in_bundles_has_one_entry_for_each_poll(ada: Asker, market: Market):
+    told = ada.get("triggers/grade_changed", bundle=1).get_json()
+    assert [(one["count"], one["symbols"]) for one in told] == [(2, "BTC, BTC"), (2, "BTC, BTC")]
+    wrapped = ada.get("triggers/grade_changed", bundle=1, envelope=1).get_json()
+    assert wrapped == {"data": told, "next_cursor": told[0]["events"][-1]["id"]}
+
+
+def test_what_of_a_feed_is_asked_for_is_checked(ada: Asker, market: Market, refused: Any):
+    refused(ada.get("triggers/grade_changed", before_id="evt_none"), 404, "before_id")
+    refused(ada.get("triggers/grade_changed", before_id="evt_a", after_id="evt_b"), 422, "before_id")
+    refused(ada.get("triggers/grade_changed", bundle="perhaps"), 422, "bundle")
+
+
+def test_a_feed_that_changed_is_sent_whatever_part_of_it_is_asked_for(ada: Asker, market: Market):
+    def tag(**query: Any) -> str:
+        return ada.get("triggers/grade_changed", **query).headers["ETag"]
+
+    before = [tag(), tag(limit=1), tag(envelope=1), tag(bundle=1), tag(tokens="3375")]
+    assert len(set(before)) == 5
+    assert before[0] == tag()
+    market.read("trader_grades", "tm_trader_grade", 0, {77: 70.0})
+    after = [tag(), tag(limit=1), tag(envelope=1), tag(bundle=1), tag(tokens="3375")]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, False, False, False, True]
 
 
 def test_a_plus_that_was_not_escaped_still_means_a_zone(ada: Asker, market: Market):

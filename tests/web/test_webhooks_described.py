@@ -41,7 +41,7 @@ def problems(spec: Any, name: str, body: Any) -> list[str]:
 
 
 def test_there_is_one_entry_for_each_trigger_and_for_the_test_and_the_digest(spec: Any):
-    assert list(spec["webhooks"]) == [*TRIGGERS, "digest", "test"]
+    assert list(spec["webhooks"]) == [*TRIGGERS, "digest", "bundle", "test"]
     assert "data_corrected" in spec["webhooks"]
     for entry in spec["webhooks"].values():
         assert set(entry["post"]["responses"]) == {"2XX", "410", "429", "503", "default"}

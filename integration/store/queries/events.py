@@ -66,6 +66,15 @@ def payloads(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def texts(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
+    """The JSON texts of events by seq."""
+    found: dict[int, str] = {}
+    for start in range(0, len(seqs), 500):
+        query = select(event.c.seq, event.c.payload).where(event.c.seq.in_(seqs[start : start + 500]))
+        found |= {row[0]: row[1] for row in connection.execute(query)}
+    return found
+
+
 def one(connection: Connection, identity: str) -> Any | None:
     """An event by id."""
     return connection.execute(select(event).where(event.c.id == identity)).first()

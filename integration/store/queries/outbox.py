@@ -189,6 +189,12 @@ def by_themselves(connection: Connection, ids: Sequence[str]) -> set[str]:
     return set(connection.scalars(select(c.id).where(c.id.in_(ids), c.origin == "hook")))
 
 
+def bundled(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of these subscriptions that are told what a poll brings as one bundle."""
+    c = subscription.c
+    return set(connection.scalars(select(c.id).where(c.id.in_(ids), c.manner == "bundle")))
+
+
 def _json(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Rows:
     rows: Rows = orjson.loads(connection.exec_driver_sql(sql, parameters).scalar_one())
     return rows

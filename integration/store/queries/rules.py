@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, exists, func, or_, select, text
+from sqlalchemy import Connection, Select, delete, exists, func, or_, select, text
 
 from integration.store.queries import readings, revisions
 from integration.store.queries._dialect import array, insert
@@ -19,7 +19,7 @@ FEED_SLEEPS_AFTER = 30 * 86_400_000
 class Wish(NamedTuple):
     """Someone wants a rule within a scope: a subscription (with its destination) or a feed.
 
-    What a `shadow` would have been sent is only recorded. `manner` is each or grouped.
+    What a `shadow` would have been sent is only recorded. `manner` is each, grouped or bundle.
     """
 
     id: str
@@ -137,18 +137,56 @@ def add_feed_items(connection: Connection, pairs: Sequence[tuple[str, int]]) -> 
         connection.execute(insert(connection, feed_item).on_conflict_do_nothing(), rows)
 
 
+def feed_ends(connection: Connection, identity: str) -> tuple[int, int]:
+    """The seq of a feed's oldest and newest event, by its index; zeros where it is empty."""
+    row = connection.execute(_ENDS, {"feed": identity}).one()
+    return row[0] or 0, row[1] or 0
+
+
+_ENDS = text(
+    "SELECT (SELECT min(seq) FROM feed_item WHERE feed_id = :feed), (SELECT max(seq) FROM feed_item WHERE feed_id = :feed)"
+)
+
+
 def read_feed(
-    connection: Connection, identity: str, *, limit: int, after: int | None = None, since: int | None = None
-) -> list[tuple[int, str]]:
-    """(seq, payload) of a feed's events, newest first; only those known since a time in ms.
+    connection: Connection,
+    identity: str,
+    *,
+    limit: int,
+    after: int | None = None,
+    before: int | None = None,
+    since: int | None = None,
+) -> Sequence[Any]:
+    """(seq, payload) of a feed's events, newest first; only those known since a time in ms, and before a seq.
 
     Of those after a seq, the first so many: who goes on from the newest one returned misses none.
     """
-    query = select(event.c.seq, event.c.payload).join(feed_item, feed_item.c.seq == event.c.seq)
-    query = query.where(feed_item.c.feed_id == identity)
+    query = select(event.c.seq, event.c.payload)
+    rows = connection.execute(_part(query, identity, limit, after, before, since)).all()
+    return rows if after is None else rows[::-1]
+
+
+def feed_items(
+    connection: Connection,
+    identity: str,
+    *,
+    limit: int,
+    after: int | None = None,
+    before: int | None = None,
+    since: int | None = None,
+) -> Sequence[Any]:
+    """(seq, known_at) of a feed's events as `read_feed` finds them: the newest first, but those after a seq oldest first."""
+    query = select(event.c.seq, event.c.known_at)
+    return connection.execute(_part(query, identity, limit, after, before, since)).all()
+
+
+def _part(query: Select[Any], identity: str, limit: int, after: int | None, before: int | None, since: int | None) -> Select[Any]:
+    item = feed_item.c
+    query = query.join(feed_item, item.seq == event.c.seq).where(item.feed_id == identity)
     if after is not None:
-        query = query.where(feed_item.c.seq > after)
+        query = query.where(item.seq > after)
+    if before is not None:
+        query = query.where(item.seq < before)
     if since is not None:
         query = query.where(event.c.known_at >= since)
-    order = feed_item.c.seq.desc() if after is None else feed_item.c.seq.asc()
-    return sorted(((row[0], row[1]) for row in connection.execute(query.order_by(order).limit(limit))), reverse=True)
+    return query.order_by(item.seq.desc() if after is None else item.seq.asc()).limit(limit)
