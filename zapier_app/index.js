@@ -4,6 +4,7 @@ const { chosen } = require('./authentication');
 const { triggers } = require('./catalogue.json');
 const { translate } = require('./lib/errors');
 const { authorise } = require('./lib/http');
+const bundles = require('./lib/bundle');
 const lists = require('./lib/lists');
 const { instant, polled } = require('./lib/trigger');
 const { version } = require('./package.json');
@@ -16,7 +17,7 @@ module.exports = {
   authentication: chosen,
   beforeRequest: [authorise],
   afterResponse: [translate],
-  triggers: byKey([...triggers.flatMap((trigger) => [instant(trigger), polled(trigger)]), ...lists]),
+  triggers: byKey([...triggers.flatMap((trigger) => [instant(trigger), polled(trigger)]), ...bundles, ...lists]),
   searches: byKey([...require('./searches/find'), require('./searches/latest_events'), require('./searches/latest_metrics')]),
   creates: byKey([
     require('./creates/ask_ai'),

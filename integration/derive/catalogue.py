@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from integration.derive.describe import describe_input, describe_output, possible_sources
 from integration.derive.openapi import scope_schema
+from integration.domain.bundle import compose
 from integration.domain.catalogue import Source, Trigger, split_source
 from integration.domain.retry import HOUR
 
@@ -37,6 +39,16 @@ def describe_trigger(trigger: Trigger, sources: Mapping[str, Source]) -> dict[st
         ],
         "sample": dict(trigger.sample),
     }
+
+
+def bundle_sample(trigger: Trigger) -> dict[str, Any]:
+    """A made-up bundle of two events of a trigger of tokens, put together as real ones are."""
+    other = {"id": "evt_othersampleothersampleothe", "subject": "token:3306", "subject_id": 3306}
+    other |= {"subject_name": "Ethereum", "subject_symbol": "ETH"}
+    second = {**trigger.sample, **other}
+    events = (trigger.sample, {**second, "summary": trigger.summary(second)})
+    bundle: dict[str, Any] = json.loads(compose([json.dumps(event) for event in events])[1])
+    return bundle
 
 
 #: How the names of fields that hold a time end, where the sample has none.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from integration.config import SETTINGS
-from integration.derive.catalogue import describe_trigger
+from integration.derive.catalogue import bundle_sample, describe_trigger
 from integration.derive.describe import describe_input, describe_output, possible_sources
 from integration.domain.catalogue import Channel, Source, Trigger
 from integration.domain.payload import EventPayload
@@ -19,7 +19,10 @@ _NOTE = "<!-- Made by `make derive` from the catalogue; edit that instead. -->\n
 
 def files(triggers: Mapping[str, Trigger], sources: Mapping[str, Source], channels: Mapping[str, Channel]) -> dict[Path, str]:
     """Path (from the checkout's root) and text of every generated file."""
-    catalogue = {"triggers": [describe_trigger(trigger, sources) for trigger in triggers.values()]}
+    catalogue = {
+        "triggers": [describe_trigger(trigger, sources) for trigger in triggers.values()],
+        "bundle": bundle_sample(triggers["grade_changed"]),
+    }
     return {
         Path("zapier_app/catalogue.json"): json.dumps(catalogue, indent=1, ensure_ascii=False) + "\n",
         Path("docs/triggers.md"): _triggers(triggers, sources),

@@ -89,7 +89,7 @@ class CompoundOptions(TriggerOptions):
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, MOST),
-        metadata=described("At Least", "How many of the conditions must be met; empty means all"),
+        metadata=described("At Least", "How many of the conditions must be met, such as 2; empty means all"),
     )
     within_days = Number(
         load_default=7.0,

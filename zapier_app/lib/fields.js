@@ -147,7 +147,7 @@ const fixed = (trigger) => (trigger.presets.length ? [] : ordered(trigger).filte
 // -- all together ------------------------------------------------------------------------------------------------------
 
 /** The input fields of a trigger: those that are always there, and a function that gives those that appear by choice. */
-const inputFields = (trigger, extra = []) => {
+const inputFields = (trigger) => {
   const always = fixed(trigger);
   const rest = ordered(trigger).filter((option) => !always.includes(option));
   const chosen = (_z, bundle) => {
@@ -156,7 +156,7 @@ const inputFields = (trigger, extra = []) => {
     return [...scopeFields(trigger, given), ...visible.map((option) => optionField(trigger, given, option))];
   };
   const fields = [...watchFields(trigger), ...presetFields(trigger), ...always.map((option) => optionField(trigger, {}, option))];
-  return [...fields, ...(rest.length || trigger.scope.length ? [chosen] : []), ...extra];
+  return [...fields, ...(rest.length || trigger.scope.length ? [chosen] : [])];
 };
 
 /** The same fields, as they are with what is entered. */

@@ -2,26 +2,27 @@
 
 // Instant triggers: subscribing an address, checking what arrives there, unsubscribing.
 
-const { asked } = require('./fields');
 const { ask } = require('./http');
 const { isSigned, newSecret } = require('./signature');
 
 /**
- * Subscribe the Zap's address. Each time a Zap is switched on it has a new one, so two Zaps never share a subscription.
+ * Subscribe the Zap's address to what `wish` makes of what was entered: {trigger, options, scope}. Each time a Zap is switched on it has a new one, so two Zaps never share a subscription.
  *
  * Its secret is made here. What an earlier try left there, whose answer was lost, is ended first: its secret is lost too.
  */
-const subscribe = (trigger) => async (z, bundle) => {
+const subscribe = (wish, how = {}) => async (z, bundle) => {
   const secret = newSecret();
+  const { trigger, options, scope } = wish(bundle.inputData);
   const body = {
     target_url: bundle.targetUrl,
-    event: trigger.key,
-    ...asked(trigger, bundle.inputData),
-    ...(isBundled(bundle.inputData) ? { bundle: true } : {}),
+    event: trigger,
+    options,
+    scope,
+    ...how,
     corrections: false, // they have a trigger of their own
     secret,
   };
-  await forget(z, bundle.targetUrl, trigger.key);
+  await forget(z, bundle.targetUrl, trigger);
   const hook = await ask(z, '/v1/hooks', { method: 'POST', body });
   return { id: hook.id, event: hook.event, target_url: hook.target_url, secret };
 };
@@ -41,12 +42,12 @@ const unsubscribe = async (z, bundle) => {
 };
 
 /**
- * What arrived, as runs: one for an event, one for each event of a digest, none for what another trigger tells.
+ * What arrived, as runs: one for an event or a bundle, one for each event of a digest, none for what is not ours.
  *
  * The signed text is what counts; `cleanedRequest` is Zapier's reading of it, with keys of its own. What is not signed stops
  * the run and not the Zap: whoever learns its address could switch it off otherwise.
  */
-const receive = (trigger) => (z, bundle) => {
+const receive = (isOurs) => (z, bundle) => {
   const { secret } = bundle.subscribeData || {};
   if (!isSigned(secret, bundle.rawRequest)) {
     const text = 'This was not signed with the secret of this Zap. If you rotated that in Gradewire, switch the Zap off and on.';
@@ -54,9 +55,7 @@ const receive = (trigger) => (z, bundle) => {
   }
   const message = JSON.parse(bundle.rawRequest.content);
   const events = message.type === 'digest' ? message.events : [message];
-  return events.filter((event) => event.trigger === trigger.key);
+  return events.filter((event) => isOurs(event, bundle));
 };
 
-const isBundled = ({ bundle } = {}) => bundle === true || bundle === 'true';
-
-module.exports = { isBundled, receive, subscribe, unsubscribe };
+module.exports = { receive, subscribe, unsubscribe };

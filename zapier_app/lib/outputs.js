@@ -21,7 +21,7 @@ const fieldsOf = (field, value) => {
     if (!columns.length) return [{ key: field.key, label: field.label, list: true }];
     return columns.filter(({ type }) => type in TYPES).map((column) => plain(column, `${field.key}[]`, `${field.label}: `));
   }
-  if (field.type === 'object') return isObject(value) ? parts(field, value) : [];
+  if (field.type === 'object') return isObject(value) ? parts(field, value) : [{ key: field.key, label: field.label }];
   return [plain(field)];
 };
 

@@ -2,8 +2,8 @@
 
 // From a trigger of the catalogue to two of Zapier's: an instant one, and a twin that polls and gives the same objects.
 
-const { filters, inputFields } = require('./fields');
-const { isBundled, receive, subscribe, unsubscribe } = require('./hooks');
+const { asked, filters, inputFields } = require('./fields');
+const { receive, subscribe, unsubscribe } = require('./hooks');
 const { ask } = require('./http');
 const { outputFields } = require('./outputs');
 
@@ -11,37 +11,25 @@ const { outputFields } = require('./outputs');
 const ALL = 1000;
 const SHOWN = 3;
 
-const BUNDLE = {
-  key: 'bundle',
-  label: 'One Run For All',
-  type: 'boolean',
-  required: false,
-  helpText: 'Yes gives one run for all that a reading brings, as line items with a ready text: 40 tokens then take 1 task.',
-};
+const feed = (trigger, z, given, limit) => ask(z, `/v1/triggers/${trigger.key}`, { params: { ...filters(trigger, given), limit } });
 
-const feed = (trigger, z, given, limit) => {
-  const params = { ...filters(trigger, given), bundle: isBundled(given) || undefined, limit };
-  return ask(z, `/v1/triggers/${trigger.key}`, { params });
-};
-
-const sample = (trigger, z, given) =>
-  ask(z, `/v1/triggers/${trigger.key}/sample`, { params: { bundle: isBundled(given) || undefined } });
+const sample = (trigger, z) => ask(z, `/v1/triggers/${trigger.key}/sample`);
 
 /** A poll: newest first, always the same window. An example is only made up where a person looks, never where runs begin. */
 const poll = (trigger) => async (z, bundle) => {
   const { isLoadingSample } = bundle.meta || {};
   const events = await feed(trigger, z, bundle.inputData, isLoadingSample ? SHOWN : ALL);
-  return events.length || !isLoadingSample ? events : sample(trigger, z, bundle.inputData);
+  return events.length || !isLoadingSample ? events : sample(trigger, z);
 };
 
 /** What the editor shows of an instant trigger: past events, or a made-up one that says so. */
 const recent = (trigger) => async (z, bundle) => {
   const events = await feed(trigger, z, bundle.inputData, SHOWN);
-  return events.length ? events : sample(trigger, z, bundle.inputData);
+  return events.length ? events : sample(trigger, z);
 };
 
 const common = (trigger) => ({
-  inputFields: inputFields(trigger, [BUNDLE]),
+  inputFields: inputFields(trigger),
   outputFields: outputFields(trigger.payload, trigger.sample),
   sample: trigger.sample,
 });
@@ -52,9 +40,9 @@ const instant = (trigger) => ({
   display: { label: trigger.label, description: trigger.description },
   operation: {
     type: 'hook',
-    performSubscribe: subscribe(trigger),
+    performSubscribe: subscribe((given) => ({ trigger: trigger.key, ...asked(trigger, given) })),
     performUnsubscribe: unsubscribe,
-    perform: receive(trigger),
+    perform: receive((event) => event.trigger === trigger.key),
     performList: recent(trigger),
     ...common(trigger),
   },
@@ -67,4 +55,4 @@ const polled = (trigger) => ({
   operation: { type: 'polling', perform: poll(trigger), ...common(trigger) },
 });
 
-module.exports = { instant, polled };
+module.exports = { ALL, SHOWN, instant, polled };
