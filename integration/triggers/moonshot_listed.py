@@ -45,8 +45,8 @@ class MoonshotOptions(TriggerOptions):
         validate=validate.OneOf(["join", "leave", "both"]),
         metadata=described("Moves", "Tell when tokens join the list, leave it, or both"),
     )
-    min_market_cap = _limit("Market Cap From", "Only tokens worth at least this; empty means any")
-    max_market_cap = _limit("Market Cap To", "Only tokens worth at most this; empty means any")
+    min_market_cap = _limit("Market Cap From", "Only tokens worth at least this, such as 10; empty means any")
+    max_market_cap = _limit("Market Cap To", "Only tokens worth at most this, such as 500; empty means any")
 
     @validates_schema
     def _range(self, options: dict[str, Any], **_: Any) -> None:

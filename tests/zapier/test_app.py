@@ -89,7 +89,7 @@ def test_the_app_works_with_a_running_gradewire(servers: dict[str, Any]) -> None
         check=False,
         env={**os.environ, "NODE_ENV": "test", "GRADEWIRE_SERVERS": json.dumps(servers)},
     )
-    assert ended.returncode == 0, failures(ended.stdout)[:8_000] + ended.stderr[-2_000:]
+    assert ended.returncode == 0, failures(ended.stdout)[:20_000] + ended.stderr[-2_000:]
     counts = {name: int(count) for name, count in re.findall(r"^(?:#|ℹ) (tests|fail|skipped) (\d+)$", ended.stdout, re.MULTILINE)}
     assert counts["tests"] > 100
     assert counts["fail"] == counts["skipped"] == 0

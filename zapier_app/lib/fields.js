@@ -116,7 +116,7 @@ const optionField = (trigger, given, option) => {
     placeholder: example(usual),
   };
   if (option.list) Object.assign(field, dynamic(option.list), { type: 'string' });
-  if (choices) Object.assign(field, { choices: dropdown(choices), type: 'string', placeholder: usual && words(usual) });
+  if (choices) Object.assign(field, { choices: dropdown(choices), type: 'string', placeholder: example(usual) });
   if (option.several) Object.assign(field, { choices: dropdown(option.several), list: true, placeholder: undefined });
   return without(field);
 };
