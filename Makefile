@@ -1,18 +1,20 @@
 # make run: start everything.  make test: install what tests need and run all of them.  make check: style, types, floors.
 # make chaos: the whole crash matrix, which writes docs/crashes.md.  make bench: how fast it is.
+# make zapier-build: check and pack the Zapier app with Zapier's own command line.
 # Works with make 3.81; needs Python 3.11+ (with venv) and git.
 
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+ZAPIER := zapier_app/node_modules/.ready
 
-.PHONY: run test check derive chaos bench lock clean python
+.PHONY: run test check derive chaos bench zapier-packages zapier-build lock clean python
 
 run: $(VENV)/.ready
 	@$(BIN)/gradewire up
 
-test: $(VENV)/.ready-dev
+test: $(VENV)/.ready-dev zapier-packages
 	@sh tests/install-services.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
@@ -37,6 +39,11 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.benchmarks.backtest --json
 	$(BIN)/python -m tests.benchmarks.tick --json
 
+zapier-packages: $(ZAPIER)
+
+zapier-build: $(ZAPIER)
+	@sh zapier_app/build.sh
+
 # The lock file is made again from pyproject.toml.
 lock: $(VENV)/.ready-dev
 	$(BIN)/pip install --quiet pip-tools
@@ -44,7 +51,7 @@ lock: $(VENV)/.ready-dev
 		--no-header --no-annotate --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist zapier_app/node_modules zapier_app/build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 python:
 ifeq ($(PYTHON),)
@@ -61,3 +68,6 @@ $(VENV)/.ready: pyproject.toml requirements.lock | python
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev,production]'
 	@touch $@
+
+$(ZAPIER): zapier_app/package.json zapier_app/package-lock.json tests/install-node.sh | $(VENV)/.ready-dev
+	@sh tests/install-node.sh $(BIN)
