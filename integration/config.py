@@ -190,6 +190,13 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         True,
     ),
+    Setting("ifttt_service_key", str, "", "Service key of your IFTTT service; with it /ifttt/v1 answers", "", True),
+    Setting(
+        "ifttt_url",
+        str,
+        "https://realtime.ifttt.com/v1/notifications",
+        "Where IFTTT is told that there is something new; empty means not at all",
+    ),
     Setting("log_level", _level, "", "debug, info, warning or error; empty means info, and less for `gradewire up` and commands"),
     Setting("log_format", _format, "", "json or console; empty means console at a terminal and json elsewhere"),
     Setting("keep_attempts", _days(7), 30, "Days that attempts with the start of their answers are kept"),

@@ -27,8 +27,8 @@ SHAPES = tuple(
     for words, shape in (
         (("://",), r"(://[^\s:/@\"]*:)[^\s@\"]+(?=@)"),
         (
-            ("whs", "gw_live_", "xox", "xapp-", "ya29.", "gAAAA"),
-            r"(whs[kec]{1,2}_|gw_live_|xox[a-z]-|xapp-|ya29\.|gAAAA)[\w+/=.-]{8,}",
+            ("whs", "gw_live_", "gw_feed_", "xox", "xapp-", "ya29.", "gAAAA"),
+            r"(whs[kec]{1,2}_|gw_live_|gw_feed_|xox[a-z]-|xapp-|ya29\.|gAAAA)[\w+/=.-]{8,}",
         ),
         (("tm-",), r"(tm-)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
         (("hooks.", "/api/webhooks/"), r"(hooks\.(?:slack|zapier)\.com/|/api/webhooks/)[^\s\"']+"),

@@ -99,7 +99,13 @@ def finish(
             wanted |= {status for status in operation["responses"] if status in answers}
             operation["responses"] |= {s: {"$ref": f"#/components/responses/Error{s}"} for s in sorted(wanted)}
     schemas = spec["components"]["schemas"]
-    for schema, field in (("HookIn", "event"), ("SubscriptionIn", "trigger"), ("BacktestIn", "trigger")):
+    for schema, field in (
+        ("HookIn", "event"),
+        ("SubscriptionIn", "trigger"),
+        ("BacktestIn", "trigger"),
+        ("WatchIn", "trigger"),
+        ("LinkIn", "trigger"),
+    ):
         schemas[schema]["properties"][field]["enum"] = list(triggers)
     schemas["DestinationIn"]["properties"]["channel"]["enum"] = list(channels)
     return spec

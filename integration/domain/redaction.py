@@ -12,7 +12,7 @@ SHORTEST = 6
 _SECRETS = re.compile(
     r"""
     (?P<before>
-        whsec_ | whsk_ | gw_live_ | \bv1a?, | \bxox[a-z]- | \bya29\. | \beyJ(?=[\w-]+\.[\w-]+\.) |
+        whsec_ | whsk_ | gw_live_ | gw_feed_ | \bv1a?, | \bxox[a-z]- | \bya29\. | \beyJ(?=[\w-]+\.[\w-]+\.) |
         hooks\.slack\.com/(?:services|workflows)/ | /api(?:/v\d+)?/webhooks/ |
         \b(?:bearer|basic)[ ]+ |
         \b(?:api[_-]?key|access[_-]?key|auth(?:orization)?|token|secret|passw(?:or)?d|pwd|signature|private[_-]?key)["']?\s*[:=]\s*["']?

@@ -12,6 +12,9 @@ from integration.service.wiring import Gradewire
 from integration.store.queries import accounts
 from integration.store.secrets import key_hash, key_prefix, new_api_key, new_id
 
+#: Who a key belongs to is remembered for so long (ms): one that another process revokes ends here within that.
+REMEMBERED, MOST_REMEMBERED = 1_000, 10_000
+MEMORY = "owners"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|[^@\s]+@localhost")
 
 
@@ -44,14 +47,26 @@ def authenticate(gradewire: Gradewire, key: str | None) -> Any:
 def recognise(gradewire: Gradewire, sha256: bytes) -> Any:
     """Who the key with this hash belongs to, as `authenticate`: for sessions, which do not hold the key itself."""
     now = gradewire.now()
-    with gradewire.database.read() as connection:
-        owner = accounts.owner(connection, sha256)
-    if owner is None:
-        raise Unauthenticated
-    if owner.last_used_at is None or owner.last_used_at < now - accounts.TOUCH_EVERY:
-        with gradewire.database.write() as connection:
-            accounts.touch(connection, owner.key_id, now)
+    known: dict[bytes, tuple[int, Any]] = gradewire.memory.setdefault(MEMORY, {})
+    then, owner = known.get(sha256, (0, None))
+    if not 0 <= now - then < REMEMBERED:
+        with gradewire.database.glance() as connection:
+            owner = accounts.owner(connection, sha256)
+        if owner is None:
+            known.pop(sha256, None)
+            raise Unauthenticated
+        if len(known) >= MOST_REMEMBERED:
+            known.clear()
+        known[sha256] = now, owner
+        if owner.last_used_at is None or owner.last_used_at < now - accounts.TOUCH_EVERY:
+            with gradewire.database.write() as connection:
+                accounts.touch(connection, owner.key_id, now)
     return owner
+
+
+def forget_owners(gradewire: Gradewire) -> None:
+    """Look at the database again for every key: some may have been revoked."""
+    gradewire.memory.pop(MEMORY, None)
 
 
 def list_keys(gradewire: Gradewire, email: str | None = None) -> list[dict[str, Any]]:
@@ -81,6 +96,7 @@ def revoke_key(gradewire: Gradewire, which: str) -> list[str]:
     with gradewire.database.write() as connection:
         revoked = accounts.revoke(connection, which, gradewire.now())
         end_hooks_of(gradewire, connection, revoked)
+    forget_owners(gradewire)
     if not revoked:
         raise NotFound(f"There is no active key {which[:40]!r}; `gradewire keys list` shows them.")
     gradewire.wake()

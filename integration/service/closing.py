@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from sqlalchemy import Connection
 
-from integration.service.accounts import account_id
+from integration.service.accounts import account_id, forget_owners
 from integration.service.retention import Broom
 from integration.service.wiring import Gradewire
 from integration.store.queries import closing, farewells
@@ -37,6 +37,7 @@ def delete_account(gradewire: Gradewire, email: str, *, sleep: Callable[[float],
     identity, broom = account_id(gradewire, email), Broom(gradewire.database, math.inf)
     with gradewire.database.write() as connection:
         closing.shut(connection, identity, gradewire.now())
+    forget_owners(gradewire)
     _take_leave(gradewire, broom, identity)
     while broom.sweep(closing.end_subscriptions, identity, gradewire.now(), BATCH):
         pass

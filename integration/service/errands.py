@@ -1,11 +1,14 @@
-"""What is owed beside deliveries: mails to owners, and farewells to REST hooks whose subscription has ended.
+"""What is owed beside deliveries: mails to owners, farewells to REST hooks whose subscription has ended, and word to IFTTT that
+there is more to read.
 
-Both are rows, taken under a lease and tried again by the schedule of deliveries; a crash repeats at most what was under way.
+All are rows, taken under a lease and tried again by the schedule of deliveries; a crash repeats at most what was under way.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import uuid
 from html import escape
 from typing import Any
 
@@ -14,8 +17,9 @@ from integration.domain.retry import SCHEDULE, next_wait
 from integration.service.claiming import LEASE_MS
 from integration.service.ways import Ways, build_ways
 from integration.service.wiring import Gradewire
-from integration.store.queries import farewells, owner_notices
+from integration.store.queries import farewells, ifttt, owner_notices
 
+JSON = ("Content-Type: application/json",)
 #: So many of each are taken at once.
 AT_ONCE = 50
 #: Answers to a farewell that are as good as "done": there is no such subscription any more.
@@ -28,16 +32,19 @@ def run(gradewire: Gradewire) -> int:
     with gradewire.database.write() as connection:
         mails = owner_notices.claim_mails(connection, now, now + LEASE_MS, AT_ONCE)
         leaving = farewells.claim(connection, now, now + LEASE_MS, AT_ONCE)
-    if not mails and not leaving:
+        fresh = ifttt.claim(connection, now, now + LEASE_MS, AT_ONCE) if _tells_ifttt(gradewire) else []
+    if not mails and not leaving and not fresh:
         return 0
     ways = build_ways(gradewire)
     try:
         for row in mails:
             _mail(gradewire, ways, row)
         _farewells(gradewire, ways, leaving)
+        if fresh:
+            _tell_ifttt(gradewire, ways, fresh)
     finally:
         ways.transport.close()
-    return len(mails) + len(leaving)
+    return len(mails) + len(leaving) + len(fresh)
 
 
 # -- mails to owners ---------------------------------------------------------------------------------------------------
@@ -89,3 +96,29 @@ def _settle(gradewire: Gradewire, row: Any, reply: Reply) -> None:
     error = None if 200 <= reply.status < 300 else reply.error or f"HTTP {reply.status}"
     with gradewire.database.write() as connection:
         farewells.settle(connection, row.id, status=reply.status, error=error, again_at=again)
+
+
+# -- IFTTT -------------------------------------------------------------------------------------------------------------
+
+
+def _tells_ifttt(gradewire: Gradewire) -> bool:
+    return bool(gradewire.settings["ifttt_service_key"] and gradewire.settings["ifttt_url"])
+
+
+def _tell_ifttt(gradewire: Gradewire, ways: Ways, rows: list[Any]) -> None:
+    """Say which feeds have more: IFTTT then reads them at once. No event is in it."""
+    body = json.dumps({"data": [{"trigger_identity": row.identity} for row in rows]}).encode()
+    secret = gradewire.settings["ifttt_service_key"]
+    own = (f"IFTTT-Service-Key: {secret}", f"X-Request-ID: {uuid.uuid4()}", "User-Agent: Gradewire/1")
+    ways.transport.start(rows, HttpRequest(gradewire.settings["ifttt_url"], body, headers=(*JSON, *own)))
+    while ways.transport.in_flight:
+        for told, reply in ways.transport.finished(1.0):
+            _told_ifttt(gradewire, told, reply)
+
+
+def _told_ifttt(gradewire: Gradewire, rows: list[Any], reply: Reply) -> None:
+    """A refusal will not be another one later: only what may pass is tried again."""
+    over = 200 <= reply.status < 300 or (400 <= reply.status < 500 and reply.status != 429)
+    attempts = 1 + max(row.attempts for row in rows)
+    with gradewire.database.write() as connection:
+        ifttt.settle(connection, rows, None if over else _later(gradewire.now(), attempts))

@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from integration.derive.describe import describe_output
-from integration.domain.errors import NotFound
+from integration.domain.errors import InvalidInput, NotFound
 from integration.domain.payload import EventPayload, iso
 from integration.service.attempts import show_attempts
 from integration.service.destinations import destination_row
 from integration.service.noticing import KEPT, latest
 from integration.service.unusual import unusual
 from integration.service.wiring import Gradewire
-from integration.store.queries import deliveries, events, inbox, overview, rules, subscriptions
+from integration.store.queries import accounts, deliveries, events, inbox, overview, rules, subscriptions
 from integration.store.queries import owner_notices as told
 
 Shown = dict[str, Any]
@@ -163,6 +163,27 @@ def destination_owner(gradewire: Gradewire, account_id: str | None, identity: st
     """The account of a destination that the viewer may see; NotFound where there is none."""
     with gradewire.database.read() as connection:
         return str(destination_row(connection, account_id, identity).account_id)
+
+
+# -- accounts
+
+
+def account_rows(gradewire: Gradewire, limit: int = 200) -> list[Any]:
+    """The newest accounts, for the operator to choose from."""
+    with gradewire.database.read() as connection:
+        return accounts.newest(connection, limit)
+
+
+def account_of(gradewire: Gradewire, viewer: str | None, chosen: str) -> str:
+    """Whose something is that is made on the page: the viewer's, or the account that the operator (None) chose.
+
+    Raises InvalidInput where the operator chose none.
+    """
+    if viewer is not None:
+        return viewer
+    if chosen not in {row.id for row in account_rows(gradewire)}:
+        raise InvalidInput("account_id: Choose whose it is to be.", field="account_id")
+    return chosen
 
 
 # -- the installation ------------------------------------------------------------------------------------------------

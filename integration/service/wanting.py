@@ -68,8 +68,8 @@ def _present(gradewire: Gradewire, connection: Connection) -> tuple[Whose, Whose
     if kept is None or began > kept[0] or revisions.current(connection) < MANY:
         pairs = rules.wanted_scopes(connection, gradewire.now())
         known = _known(gradewire, connection, {rule for rule, _ in pairs})
-        scoped = [(known[rule], Scope.parse(text)) for rule, text in pairs]
-        wishes = [(reads(gradewire, rule, scope), scope) for rule, scope in scoped if rule]
+        scoped = [(rule, Scope.parse(text)) for name, text in pairs if (rule := known[name])]
+        wishes = [(reads(gradewire, rule, scope), scope) for rule, scope in scoped]
         by_name = _joined(connection, (wish for wish in wishes if wish[1].kind in _KINDS))
         found = _joined(connection, wishes), by_name
         kept = (began + min(AGAIN * (time.monotonic() - began), LONGEST), found)

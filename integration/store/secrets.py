@@ -19,6 +19,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from integration.domain.errors import Misconfigured
 
 KEY_PREFIX = "gw_live_"
+FEED_PREFIX = "gw_feed_"
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -152,6 +153,16 @@ def new_api_key() -> str:
 def key_prefix(key: str) -> str:
     """What may be shown of a key."""
     return key[: len(KEY_PREFIX) + 4] + "…"
+
+
+def new_feed_token() -> str:
+    """A token that opens one feed: a prefix that says what it is, and 238 random bits."""
+    return FEED_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(40))
+
+
+def token_prefix(token: str) -> str:
+    """What may be shown of a feed's token."""
+    return token[: len(FEED_PREFIX) + 4] + "…"
 
 
 def key_hash(key: str) -> bytes:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import re
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, g, json, request
 
-from integration.derive.openapi import DEFAULT_LIMIT, MOST, WINDOW, feed_query
+from integration.derive.openapi import DEFAULT_LIMIT, WINDOW, feed_query
 from integration.domain.catalogue import Trigger
 from integration.domain.errors import InvalidInput, NotFound
 from integration.service import feeds, offer
 from integration.service.wiring import Gradewire
 from integration.web import schemas
 from integration.web.conditional import is_known, not_modified, tag_of
-from integration.web.query import moment
+from integration.web.query import limit_of, moment
 
 FLAGS = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 LISTS = ("tokens", "indices", "metrics", "grades", "categories", "exchanges")
@@ -110,13 +109,11 @@ def _json(text: str) -> Response:
 
 def _window(given: dict[str, str]) -> feeds.Window:
     """Which part of a feed is asked for; a parameter left empty counts as not given."""
-    limit = given.get("limit") or str(DEFAULT_LIMIT)
-    if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= MOST:
-        raise InvalidInput(f"limit must be a whole number from 1 to {MOST}.", field="limit")
+    limit = limit_of(given.get("limit") or str(DEFAULT_LIMIT))
     since, after_id, before_id = (given.get(name) or None for name in ("since", "after_id", "before_id"))
     if after_id and before_id:
         raise InvalidInput("Go on after an event or back before one, not both.", field="before_id")
-    return feeds.Window(int(limit), after_id, moment(since) if since else None, before_id, _flag("bundle", given))
+    return feeds.Window(limit, after_id, moment(since) if since else None, before_id, _flag("bundle", given))
 
 
 def _flag(name: str, given: dict[str, str]) -> bool:

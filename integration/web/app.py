@@ -23,14 +23,17 @@ from integration.web.body import MOST_BYTES, check_request
 from integration.web.dashboard import page_routes
 from integration.web.deliveries import delivery_routes
 from integration.web.events import event_routes
+from integration.web.feed_links import link_routes, linked_routes
 from integration.web.finding import finding_routes
 from integration.web.hooks import hook_routes
+from integration.web.ifttt import ifttt_routes
 from integration.web.inbox import inbox_routes
 from integration.web.limits import SlidingWindow
 from integration.web.notices import notice_routes
 from integration.web.replays import replay_routes
 from integration.web.streams import LIFE_S, NAME, Streams, stream_routes
 from integration.web.telling import destination_routes, subscription_routes
+from integration.web.watches import watch_routes
 from integration.web.watching import watching_routes
 
 REQUESTS_A_MINUTE = 600
@@ -42,6 +45,8 @@ ROUTES = (
     stream_routes,
     backtest_routes,
     hook_routes,
+    watch_routes,
+    link_routes,
     destination_routes,
     subscription_routes,
     delivery_routes,
@@ -91,8 +96,11 @@ def create_app(
     app.json = _Json(app)
     app.extensions[NAME] = Streams(gradewire, life_s=stream_s)
     errors.register(app)
-    _api(app, gradewire, SlidingWindow(requests_a_minute))
+    window = SlidingWindow(requests_a_minute)
+    _api(app, gradewire, window)
     app.register_blueprint(inbox_routes(gradewire))
+    app.register_blueprint(linked_routes(gradewire))
+    app.register_blueprint(ifttt_routes(gradewire, window))
     app.register_blueprint(watching_routes(gradewire))
     app.register_blueprint(page_routes(gradewire, open_page=open_page))
 

@@ -17,6 +17,7 @@ from integration.service.wiring import Gradewire
 from integration.web.auth import Viewer, from_own_page, log_in, require_viewer, safe_next
 from integration.web.destination_pages import destination_pages
 from integration.web.docs import chapters
+from integration.web.feed_pages import feed_pages
 from integration.web.filters import FILTERS
 from integration.web.repeat_pages import repeat_pages
 from integration.web.subscribe_pages import subscribe_pages
@@ -81,6 +82,7 @@ def page_routes(gradewire: Gradewire, *, open_page: bool) -> APIBlueprint:
     destination_pages(gradewire, page)
     repeat_pages(gradewire, page)
     subscribe_pages(gradewire, page)
+    feed_pages(gradewire, page)
     _inbox_pages(page, gradewire)
     _doors(page, gradewire)
     return page

@@ -68,7 +68,7 @@ def register(app: APIFlask) -> None:
 
 def for_programs() -> bool:
     """Whether the answer goes to a program, or to a person who looks at the page."""
-    return request.path.startswith(("/v1", "/inbox/webhook/", "/openapi", "/healthz", "/readyz", "/metrics"))
+    return request.path.startswith(("/v1", "/inbox/webhook/", "/feed/", "/ifttt/", "/openapi", "/healthz", "/readyz", "/metrics"))
 
 
 def _answer(status: int, code: str, message: str, field: str | None = None) -> Response:

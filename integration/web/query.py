@@ -11,6 +11,7 @@ from typing import Any
 from flask import request
 from marshmallow import Schema
 
+from integration.derive.openapi import MOST
 from integration.domain.errors import InvalidInput
 
 _YEAR_10000 = 253_402_300_800_000
@@ -29,6 +30,13 @@ def check_known(schema: type[Schema]) -> None:
 def period(given: Mapping[str, Any]) -> dict[str, int | None]:
     """`since` and `until` of a request in milliseconds; one left empty counts as not given."""
     return {name: moment(given[name], name) if given.get(name) else None for name in ("since", "until")}
+
+
+def limit_of(text: str) -> int:
+    """How many entries of a feed are asked for. Raises InvalidInput where that is no number from 1 to 1000."""
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MOST:
+        raise InvalidInput(f"limit must be a whole number from 1 to {MOST}.", field="limit")
+    return int(text)
 
 
 def moment(text: str, field: str = "since") -> int:

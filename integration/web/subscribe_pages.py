@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import g, render_template, request
+from flask import g, make_response, render_template, request
 
 from integration.derive.describe import describe_input
 from integration.derive.openapi import scope_schema
 from integration.domain.catalogue import Trigger
 from integration.domain.errors import GradewireError, InvalidInput
-from integration.service import overview, subscribe
+from integration.service import feed_links, overview, subscribe
 from integration.service.asking import trigger_of
 from integration.service.wiring import Gradewire
 from integration.web.repeat_pages import check_own_page
@@ -39,7 +39,11 @@ def subscribe_pages(gradewire: Gradewire, page: APIBlueprint) -> None:
         except InvalidInput as error:
             return _form(gradewire, gradewire.catalogue.triggers[USUAL], {}, problem=error.message), 422
         try:
-            return _form(gradewire, trigger, form, **_asked(gradewire, trigger, form))
+            said = _asked(gradewire, trigger, form)
+            answer = make_response(_form(gradewire, trigger, form, **said))
+            if "link" in said:
+                answer.headers["Cache-Control"] = "no-store"  # a token that is shown once is not to be found in a cache
+            return answer
         except GradewireError as error:
             return _form(gradewire, trigger, form, problem=error.message), 422
 
@@ -47,6 +51,9 @@ def subscribe_pages(gradewire: Gradewire, page: APIBlueprint) -> None:
 def _asked(gradewire: Gradewire, trigger: Trigger, form: Mapping[str, str]) -> Shown:
     """What a sent form leads to: the preview, or the subscription made."""
     options, scope = _part(form, "option."), _part(form, "scope.")
+    if form.get("action") == "link":
+        owner = overview.account_of(gradewire, g.viewer.account_id, form.get("account_id", ""))
+        return {"link": feed_links.create_link(gradewire, owner, trigger.key, options, scope, form.get("label", "").strip()[:80])}
     if form.get("action") != "subscribe":
         return {"preview": subscribe.preview_subscription(gradewire, trigger.key, options, scope)}
     place = form.get("destination_id", "")
@@ -55,6 +62,11 @@ def _asked(gradewire: Gradewire, trigger: Trigger, form: Mapping[str, str]) -> S
     owner = overview.destination_owner(gradewire, g.viewer.account_id, place)
     shadow = bool(form.get("shadow"))
     return {"made": subscribe.create_subscription(gradewire, owner, trigger.key, options, scope, place, shadow=shadow)}
+
+
+def base_of(gradewire: Gradewire) -> str:
+    """What comes before the paths of links; empty where they say it themselves."""
+    return "" if gradewire.settings["public_url"] else request.host_url.rstrip("/")
 
 
 def _part(form: Mapping[str, str], prefix: str) -> dict[str, str]:
@@ -70,6 +82,8 @@ def _form(gradewire: Gradewire, trigger: Trigger, given: Mapping[str, str], **sa
         options=[_field("option.", field, given) for field in describe_input(trigger.options)],
         scope=[_field("scope.", field, given) for field in describe_input(scope_schema(trigger))],
         destinations=overview.destination_rows(gradewire, g.viewer.account_id),
+        accounts=overview.account_rows(gradewire) if g.viewer.is_operator else [],
+        base=base_of(gradewire),
         given=given,
         **said,
     )

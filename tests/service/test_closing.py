@@ -29,7 +29,9 @@ from integration.store.tables import (
     event,
     farewell,
     feed,
+    feed_link,
     feed_reader,
+    ifttt_identity,
     metadata,
     owner_notice,
     past_wish,
@@ -87,6 +89,10 @@ def add_the_rest(given: Given, owner: str, name: str, email: str) -> None:
         connection.execute(insert(replay).values(id=name, account_id=owner, **job, created_at=NOW, changed_at=NOW))
         connection.execute(insert(feed).values(id=f"feed_{name}", rule_id="rul_1", scope=name, created_at=NOW))
         connection.execute(insert(feed_reader).values(account_id=owner, feed_id=f"feed_{name}", read_at=NOW))
+        link = {"rule_id": "rul_1", "scope": name, "prefix": "p", "sha256": name.encode(), "created_at": NOW}
+        connection.execute(insert(feed_link).values(id=f"lnk_{name}", account_id=owner, **link))
+        told_of = {"feed_id": f"feed_{name}", "told_seq": 0, "created_at": NOW}
+        connection.execute(insert(ifttt_identity).values(account_id=owner, identity=name, **told_of))
         bye = {"subscription_id": f"sub_{name}1", "target": b"sealed", "created_at": NOW, "status": 204}
         connection.execute(insert(farewell).values(**bye))
         mail = {"message_id": name, "sender": "s", "subject": "t", "text": "", "html": ""}

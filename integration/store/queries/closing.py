@@ -16,7 +16,9 @@ from integration.store.tables import (
     destination,
     event,
     farewell,
+    feed_link,
     feed_reader,
+    ifttt_identity,
     inbox_mail,
     owner_notice,
     past_wish,
@@ -27,7 +29,7 @@ from integration.store.tables import (
 #: Whose a test event is once its account is gone: no account's, and yet no fact of the market.
 NOBODY = ""
 #: What hangs on an account alone, and is never much.
-_FEW = (feed_reader, past_wish, replay, owner_notice, api_key, destination)
+_FEW = (feed_link, ifttt_identity, feed_reader, past_wish, replay, owner_notice, api_key, destination)
 
 
 class Taken(NamedTuple):
@@ -54,6 +56,8 @@ def shut(connection: Connection, account_id: str, now: int) -> None:
     """Nobody can ask for an account any more, and nothing is sent to its destinations."""
     live = (api_key.c.account_id == account_id, api_key.c.revoked_at.is_(None))
     connection.execute(update(api_key).where(*live).values(revoked_at=now))
+    links = (feed_link.c.account_id == account_id, feed_link.c.revoked_at.is_(None))
+    connection.execute(update(feed_link).where(*links).values(revoked_at=now))
     wishes = (replay.c.account_id == account_id, replay.c.status.in_(("waiting", "running")))
     connection.execute(update(replay).where(*wishes).values(status="cancelled", changed_at=now, ended_at=now))
     ended = {"status": "ended", "reason": "the account was deleted", "changed_at": now}

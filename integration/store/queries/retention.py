@@ -137,8 +137,9 @@ def drop_items(connection: Connection, feed_ids: Sequence[str], seq: int, most: 
 
 
 def sleeping(connection: Connection, read_before: int, most: int) -> list[str]:
-    """Feeds that nobody has read since a time (ms)."""
-    read = select(feed_reader.c.feed_id).where(feed_reader.c.feed_id == feed.c.id, feed_reader.c.read_at >= read_before)
+    """Feeds that nobody has read since a time (ms), nor keeps."""
+    c = feed_reader.c
+    read = select(c.feed_id).where(c.feed_id == feed.c.id, or_(c.read_at >= read_before, c.kept_at.is_not(None)))
     return list(connection.scalars(select(feed.c.id).where(feed.c.created_at < read_before, ~read.exists()).limit(most)))
 
 

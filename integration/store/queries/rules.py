@@ -43,7 +43,8 @@ def load(connection: Connection, identities: Sequence[str]) -> dict[str, Any]:
 
 
 def _awake(now: int) -> Any:
-    return exists().where(feed_reader.c.feed_id == feed.c.id, feed_reader.c.read_at > now - FEED_SLEEPS_AFTER)
+    c = feed_reader.c
+    return exists().where(c.feed_id == feed.c.id, or_(c.read_at > now - FEED_SLEEPS_AFTER, c.kept_at.is_not(None)))
 
 
 def live_rules(connection: Connection, now: int) -> list[Any]:
@@ -65,7 +66,7 @@ _SUBSCRIBED = """
     WHERE s.status IN ('active', 'shadow')"""
 _FED = """
     SELECT f.id, f.rule_id, f.scope FROM {} JOIN feed AS f ON f.rule_id = asked.rule_id AND f.scope = asked.scope
-    WHERE EXISTS (SELECT 1 FROM feed_reader AS r WHERE r.feed_id = f.id AND r.read_at > :since)"""
+    WHERE EXISTS (SELECT 1 FROM feed_reader AS r WHERE r.feed_id = f.id AND (r.read_at > :since OR r.kept_at IS NOT NULL))"""
 _WISHES = {name: (text(_SUBSCRIBED.format(pairs)), text(_FED.format(pairs))) for name, pairs in _PAIRS.items()}
 
 
@@ -100,9 +101,10 @@ def is_awake(connection: Connection, identity: str, now: int) -> bool:
 
 
 def live_feeds(connection: Connection, account_id: str, now: int) -> int:
-    """How many feeds an account keeps awake."""
+    """How many feeds an account keeps awake, by reading them or because it asked for that."""
     c = feed_reader.c
-    query = select(func.count()).where(c.account_id == account_id, c.read_at > now - FEED_SLEEPS_AFTER)
+    awake = or_(c.read_at > now - FEED_SLEEPS_AFTER, c.kept_at.is_not(None))
+    query = select(func.count()).where(c.account_id == account_id, awake)
     return int(connection.scalar(query) or 0)
 
 

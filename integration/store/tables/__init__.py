@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integration.store.tables._base import SEALED, Serial, metadata
-from integration.store.tables.asking import account, api_key, event, feed, feed_item, feed_reader, rule
+from integration.store.tables.asking import account, api_key, event, feed, feed_item, feed_link, feed_reader, ifttt_identity, rule
 from integration.store.tables.observing import (
     budget,
     call,
@@ -33,9 +33,11 @@ __all__ = [
     "farewell",
     "feed",
     "feed_item",
+    "feed_link",
     "feed_reader",
     "fill",
     "heartbeat",
+    "ifttt_identity",
     "inbox_hook",
     "inbox_mail",
     "installation",

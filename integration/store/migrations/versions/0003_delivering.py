@@ -1,4 +1,5 @@
-"""What the delivery engine keeps: digests, the health of destinations, what owners are told, replays, farewells and tallies."""
+"""What the delivery engine keeps: digests, the health of destinations, what owners are told, replays, farewells and tallies; and
+feeds that are kept, linked to, or read by IFTTT."""
 
 from typing import Any
 
@@ -18,7 +19,7 @@ INDEXES = (
     ("ix_delivery_undone", ["destination_id", "id"], "state IN (2, 5, 6)"),
     ("ix_delivery_lead_id", ["lead_id"], "lead_id IS NOT NULL"),
 )
-TABLES = ("tally", "farewell", "replay", "owner_notice")
+TABLES = ("ifttt_identity", "feed_link", "tally", "farewell", "replay", "owner_notice")
 
 
 def columns() -> dict[str, list[sa.Column[Any]]]:
@@ -29,6 +30,7 @@ def columns() -> dict[str, list[sa.Column[Any]]]:
             sa.Column("poll_id", sa.BigInteger(), nullable=True),
             sa.Column("account_id", sa.Text(), nullable=True),
         ],
+        "feed_reader": [sa.Column("kept_at", sa.BigInteger(), nullable=True)],
         "destination": [
             sa.Column("description", sa.Text(), server_default="", nullable=False),
             sa.Column("owner_email", sa.Text(), server_default="", nullable=False),
@@ -127,6 +129,39 @@ def upgrade() -> None:
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", "labels", name="pk_tally"),
     )
+    partial_index("ix_feed_reader_kept", "feed_reader", ["account_id"], "kept_at IS NOT NULL")
+    op.create_table(
+        "feed_link",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("rule_id", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("label", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_used_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_feed_link_account_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["rule_id"], ["rule.id"], name="fk_feed_link_rule_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_feed_link"),
+        sa.UniqueConstraint("sha256", name="uq_feed_link_sha256"),
+    )
+    op.create_index("ix_feed_link_account_id", "feed_link", ["account_id"])
+    op.create_table(
+        "ifttt_identity",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("identity", sa.Text(), nullable=False),
+        sa.Column("feed_id", sa.Text(), nullable=False),
+        sa.Column("told_seq", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("next_attempt_at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_ifttt_identity_account_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["feed_id"], ["feed.id"], name="fk_ifttt_identity_feed_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("account_id", "identity", name="pk_ifttt_identity"),
+    )
+    op.create_index("ix_ifttt_identity_feed_id", "ifttt_identity", ["feed_id"])
 
 
 def downgrade() -> None:
@@ -137,6 +172,7 @@ def downgrade() -> None:
     op.execute("UPDATE delivery SET state = 2 WHERE state = 5")
     partial_index("ix_delivery_due", "delivery", ["next_attempt_at"], "state = 0")
     op.drop_index("ix_event_account_id", "event")
+    op.drop_index("ix_feed_reader_kept", "feed_reader")
     for name, _columns, _where in reversed(INDEXES):
         op.drop_index(name, "delivery")
     for table, fresh in columns().items():
