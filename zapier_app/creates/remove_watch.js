@@ -5,7 +5,8 @@ const { ask } = require('../lib/http');
 /** Also fine where it is gone already. */
 const perform = async (z, bundle) => {
   const { watch_id: id } = bundle.inputData;
-  await ask(z, `/v1/subscriptions/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  const path = String(id).startsWith('sub_') ? '/v1/subscriptions' : '/v1/watches';
+  await ask(z, `${path}/${encodeURIComponent(id)}`, { method: 'DELETE' });
   return { id, removed: true };
 };
 

@@ -39,13 +39,13 @@ const list = (name) => {
 };
 
 /** What an account has set up: where it may be told, and what it watches. */
-const own = (name, noun, path, shown, sample) => ({
+const own = (name, noun, choices, sample) => ({
   key: `list_${name}`,
   noun,
   display: { label: `List ${noun} Choices`, description: `Triggers when a list of ${name} is asked for.`, hidden: true },
   operation: {
     type: 'polling',
-    perform: async (z) => (await ask(z, path)).map((one) => ({ id: one.id, name: shown(one) })),
+    perform: choices,
     sample,
     outputFields: [
       { key: 'id', label: `${noun} ID`, type: 'string' },
@@ -57,24 +57,24 @@ const own = (name, noun, path, shown, sample) => ({
 const destinations = own(
   'destinations',
   'Destination',
-  '/v1/destinations',
-  ({ label, channel, hint }) => `${label || channel}: ${hint}`,
+  async (z) => (await ask(z, '/v1/destinations')).map(({ id, label, channel, hint }) => ({ id, name: `${label || channel}: ${hint}` })),
   { id: 'dst_example', name: 'Me: you@example.com' },
 );
 
-const watches = own(
-  'watches',
-  'Watch',
-  '/v1/subscriptions',
-  ({ trigger, destination }) => `${trigger} → ${destination}`,
-  { id: 'sub_example', name: 'grade_changed → Me' },
-);
+/** Those that tell a destination, and those that only keep events. */
+const watching = async (z) => {
+  const [telling, keeping] = await Promise.all([ask(z, '/v1/subscriptions'), ask(z, '/v1/watches')]);
+  return [
+    ...telling.map(({ id, trigger, destination }) => ({ id, name: `${trigger} → ${destination}` })),
+    ...keeping.map(({ id, label }) => ({ id, name: `${label}, kept` })),
+  ];
+};
+const watches = own('watches', 'Watch', watching, { id: 'sub_example', name: 'grade_changed → Me' });
 
 const events = own(
   'events',
   'Event',
-  '/v1/events/latest',
-  ({ summary }) => summary,
+  async (z) => (await ask(z, '/v1/events/latest')).map(({ id, summary }) => ({ id, name: summary })),
   { id: 'evt_samplesamplesamplesamplesa', name: "Bitcoin's Sharpe ratio rose above 1 on 14 May 2021." },
 );
 

@@ -155,12 +155,21 @@ describe('actions', { skip }, () => {
     const made = await create('create_watch', asked);
     keepsItsPromise(App.creates.create_watch, made);
     const there = (await api('live', `/v1/subscriptions/${made.id}`)).data;
-    assert.deepEqual([there.status, there.options.level, there.scope], ['active', 1.5, { kind: 'tokens', ids: [3306, 3375] }]);
+    assert.deepEqual([there.status, there.options.level, there.scope.ids], ['active', 1.5, [3306, 3375]]);
     assert.ok((await list('list_watches', {})).some(({ id }) => id === made.id));
     for (let times = 0; times < 2; times += 1) {
       assert.deepEqual(await create('remove_watch', { watch_id: made.id }), { id: made.id, removed: true });
     }
     assert.ok(!(await list('list_watches', {})).some(({ id }) => id === made.id));
+  });
+
+  test('a watch without a destination keeps its events in a feed', async () => {
+    const made = await create('create_watch', { trigger: 'new_reading', watch: 'tokens', tokens: ['3306'], source: 'prices' });
+    keepsItsPromise(App.creates.create_watch, made);
+    assert.ok(made.feed.startsWith(`${servers.live.url}/v1/triggers/new_reading?`));
+    assert.ok((await list('list_watches', {})).some(({ id }) => id === made.id));
+    await create('remove_watch', { watch_id: made.id });
+    assert.equal((await api('live', `/v1/watches/${made.id}`)).status, 404);
   });
 
   test('a wish that cannot be is refused with the field and the remedy', async () => {

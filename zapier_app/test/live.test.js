@@ -118,3 +118,64 @@ describe('the market moves', { skip }, () => {
     assert.deepEqual((await api('live', `/v1/hooks?event=${key}`)).data, []);
   });
 });
+
+describe('one run for all', { skip }, () => {
+  const key = 'events_bundled';
+  const inputData = { trigger: 'new_reading', watch: 'top', top: '20', source: 'trader_grades' };
+
+  test('a reading of many tokens is one run, as the poll and the feed have it, with line items and a text', async () => {
+    const zap = await switchOn(key, '/zaps/bundled', inputData);
+    const arrived = await zapier.wait(zap.path, 2, 60);
+    const runs = (await Promise.all(arrived.map((one) => perform(key, zap, one)))).flat();
+    const polled = await run(App.triggers.events_bundled_poll.operation.perform, { inputData });
+    const past = new Map(polled.map((bundle) => [bundle.id, bundle]));
+    for (const bundle of runs) {
+      assert.deepEqual(past.get(bundle.id), bundle);
+      assert.deepEqual(Object.keys(bundle), Object.keys(operation(key).sample));
+      assert.equal(bundle.count, bundle.events.length);
+      assert.ok(bundle.discord_text.length <= 2000);
+    }
+    assert.ok(Math.max(...runs.map(({ count }) => count)) > 5);
+    assert.equal(new Set(polled.map(({ id }) => id)).size, polled.length);
+    const one = await perform(key, { ...zap, inputData: { ...inputData, trigger: 'grade_changed' } }, arrived[0]);
+    assert.deepEqual(one, []);
+    const listed = await run(operation(key).performList, { inputData });
+    assert.deepEqual(Object.keys(listed[0]), Object.keys(runs[0]));
+    await switchOff(key, zap);
+  });
+
+  test('where nothing has happened the editor is shown one that says it is made up, and a poll is empty', async () => {
+    const nothing = { trigger: 'token_delisted' };
+    const poll = App.triggers.events_bundled_poll.operation.perform;
+    assert.deepEqual(await run(poll, { inputData: nothing }), []);
+    for (const shown of [
+      await run(poll, { inputData: nothing, meta: { isLoadingSample: true } }),
+      await run(operation(key).performList, { inputData: nothing }),
+    ]) {
+      assert.deepEqual(shown.map((bundle) => bundle.is_sample), [true]);
+    }
+  });
+});
+
+describe('the seed workflow in two steps', { skip }, () => {
+  test('one event of Hyperliquid has every number that a prompt or a post needs, and the post itself', async () => {
+    const inputData = { watch: 'tokens', tokens: ['HYPE'], source: 'quantmetrics' };
+    const zap = await switchOn('new_reading', '/zaps/seed', inputData);
+    const numbers = ['sharpe', 'daily_value_at_risk', 'max_drawdown', 'volatility', 'valuation_grade'];
+    const whole = ({ cleanedRequest: event }) => numbers.every((name) => event[name] !== null) && event.momentum;
+    let arrived;
+    for (let count = 1; !arrived; count += 1) arrived = (await zapier.wait(zap.path, count, 60)).find(whole);
+    const [event] = await perform('new_reading', zap, arrived);
+    assert.deepEqual([event.subject_name, event.source], ['Hyperliquid', 'quantmetrics']);
+    for (const name of numbers) {
+      assert.equal(typeof event[name], 'number', name);
+      assert.equal(event.snapshot[name].value, event[name], name);
+    }
+    assert.equal(typeof event.momentum, 'string');
+    for (const said of ['Hyperliquid', 'Sharpe', 'Value at risk', 'Momentum', 'drawdown', 'Volatility', 'Valuation']) {
+      assert.ok(event.discord_text.includes(said), said);
+    }
+    assert.ok(event.discord_text.length <= 2000);
+    await switchOff('new_reading', zap);
+  });
+});
