@@ -326,12 +326,23 @@ def events(trigger: str | None, limit: int, as_json: bool) -> None:
 
 
 @main.command()
-def doctor() -> None:
+@click.option(
+    "--public",
+    is_flag=False,
+    flag_value="",
+    metavar="[ADDRESS]",
+    help="Check instead that others reach Gradewire at this address (GRADEWIRE_PUBLIC_URL where it is left out).",
+)
+@click.option("--key", envvar="GRADEWIRE_KEY", help="With --public: an API key (GRADEWIRE_KEY) to try there.")
+def doctor(public: str | None, key: str | None) -> None:
     """Check what Gradewire needs, and say what to mend. Exit status 1 where something must be mended."""
     from integration.service.health import examine
+    from integration.service.reachable import address_of, examine_public
 
+    settings = _settings()
+    wanted = public or (str(load()["public_url"]) if public is not None else "")
     bad = False
-    for finding in examine(_settings()):
+    for finding in examine(settings) if public is None else examine_public(address_of(wanted), key):
         mark = {"good": "[green]✓[/]", "note": "[yellow]![/]", "bad": "[red]✗[/]"}[finding.level]
         bad |= finding.level == "bad"
         console.print(f"{mark} [bold]{finding.what}[/]: {finding.text}", highlight=False)
