@@ -34,7 +34,7 @@ def grade() -> fields.String:
     return fields.String(
         load_default="trader",
         validate=validate.OneOf(list(GRADES)),
-        metadata=described("Grade", "trader (short term), investor (long term), or tm (only for tokens you name)"),
+        metadata=described("Grade", "trader (short term), investor (long term), or tm (only for tokens you name)", list="grades"),
     )
 
 

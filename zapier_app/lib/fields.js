@@ -5,7 +5,14 @@
 const { dropdown, labelled, number, words } = require('./words');
 
 /** The hidden triggers that fill dropdowns, by the list that an option or a scope names: see lib/lists.js. */
-const LISTS = { tokens: 'list_tokens', indices: 'list_indices', categories: 'list_categories', exchanges: 'list_exchanges' };
+const LISTS = {
+  tokens: 'list_tokens',
+  indices: 'list_indices',
+  metrics: 'list_metrics',
+  grades: 'list_grades',
+  categories: 'list_categories',
+  exchanges: 'list_exchanges',
+};
 /** The searches that a field of ids can be filled from, in the step before. */
 const SEARCHES = { tokens: 'find_token.id', indices: 'find_index.id' };
 /** The ways to say who is watched, beside any. */
@@ -116,7 +123,7 @@ const optionField = (trigger, given, option) => {
     placeholder: example(usual),
   };
   if (option.list) Object.assign(field, dynamic(option.list), { type: 'string' });
-  if (choices) Object.assign(field, { choices: dropdown(choices), type: 'string', placeholder: example(usual) });
+  else if (choices) Object.assign(field, { choices: dropdown(choices), type: 'string', placeholder: example(usual) });
   if (option.several) Object.assign(field, { choices: dropdown(option.several), list: true, placeholder: undefined });
   return without(field);
 };
@@ -129,7 +136,7 @@ const example = (usual) => {
 /** A sentence or two, with a number to start from where a number is asked for. */
 const help = (option, usual, unit) => {
   const said = `${option.help.replace(/\.$/, '')}.`;
-  if (option.list) return 'Choose one of the list; empty means any.';
+  if (option.list && !usual) return `Choose one of the list${usual === '' ? '; empty means any' : ''}.`;
   if (typeof usual !== 'number' || /empty means/i.test(said)) return said;
   return `${said} Empty means ${number(usual)}${unit === '%' ? ' %' : ''}.`;
 };

@@ -42,7 +42,7 @@ const instant = (trigger) => ({
     type: 'hook',
     performSubscribe: subscribe((given) => ({ trigger: trigger.key, ...asked(trigger, given) })),
     performUnsubscribe: unsubscribe,
-    perform: receive((event) => event.trigger === trigger.key),
+    perform: receive(({ type, trigger: key }) => type === undefined && key === trigger.key), // an event has no type
     performList: recent(trigger),
     ...common(trigger),
   },

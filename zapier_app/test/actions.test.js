@@ -112,6 +112,10 @@ describe('searches', { skip }, () => {
     assert.equal(found.subject_name, 'Hyperliquid');
     keepsItsPromise(App.searches.latest_metrics, found);
     assert.match(found.discord_text, /Sharpe ratio/);
+    assert.equal(found.metric_value, null);
+    const [{ id }] = (await list('list_metrics', { inputData: { q: 'sharpe' } })).filter((choice) => choice.id === 'quantmetrics.sharpe');
+    const [one] = await search('latest_metrics', { token: String(found.id), metric: id });
+    assert.equal(one.metric_value, one.sharpe);
   });
 
   test('the newest events of a condition, about a token or any', async () => {

@@ -82,10 +82,10 @@ class CatchHook {
     return this.at(path);
   }
 
-  /** What came to a path with an id, once it is there; others may come before it, as the market moves. */
-  async waitFor(path, id) {
+  /** The first at a path that is so, once it is there; others may come before it, as the market moves. */
+  async waitFor(path, isSo) {
     for (let count = 1; ; count += 1) {
-      const found = (await this.wait(path, count)).find(({ cleanedRequest }) => cleanedRequest.id === id);
+      const found = (await this.wait(path, count, 60)).find(({ cleanedRequest }) => isSo(cleanedRequest));
       if (found) return found;
     }
   }

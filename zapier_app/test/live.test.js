@@ -35,7 +35,7 @@ describe('each trigger', { concurrency: 4, skip }, () => {
 
       const fired = await api('live', '/v1/events/test', { trigger: trigger.key, subscription_id: zap.subscribeData.id });
       assert.equal(fired.status, 201, JSON.stringify(fired.data));
-      const arrived = await zapier.waitFor(zap.path, fired.data.event.id);
+      const arrived = await zapier.waitFor(zap.path, ({ id }) => id === fired.data.event.id);
       const runs = await perform(trigger.key, zap, arrived);
       assert.deepEqual(runs, [fired.data.event]);
 
@@ -76,7 +76,7 @@ describe('the market moves', { skip }, () => {
     assert.notEqual(one.subscribeData.id, two.subscribeData.id);
     // The first Zap may have been told of a day before the second was there.
     const second = (await zapier.wait(two.path, 3, 60)).map(({ cleanedRequest: { id } }) => id);
-    const first = await Promise.all(second.map((id) => zapier.waitFor(one.path, id)));
+    const first = await Promise.all(second.map((wanted) => zapier.waitFor(one.path, ({ id }) => id === wanted)));
     const runs = (await Promise.all(first.map((arrived) => perform(key, one, arrived)))).flat();
     const polled = await run(App.triggers.new_reading_poll.operation.perform, { inputData });
     const past = new Map(polled.map((event) => [event.id, event]));
@@ -88,7 +88,7 @@ describe('the market moves', { skip }, () => {
   test('what is new to a poll comes first, and what was there stays as it was', async () => {
     const poll = () => run(App.triggers.new_reading_poll.operation.perform, { inputData });
     const earlier = await poll();
-    await zapier.wait(one.path, zapier.at(one.path).length + 1, 60);
+    await zapier.waitFor(one.path, ({ id }) => earlier.every((event) => event.id !== id));
     const later = await poll();
     assert.ok(later.length > earlier.length);
     assert.deepEqual(later.slice(-earlier.length), earlier);
@@ -162,9 +162,8 @@ describe('the seed workflow in two steps', { skip }, () => {
     const inputData = { watch: 'tokens', tokens: ['HYPE'], source: 'quantmetrics' };
     const zap = await switchOn('new_reading', '/zaps/seed', inputData);
     const numbers = ['sharpe', 'daily_value_at_risk', 'max_drawdown', 'volatility', 'valuation_grade'];
-    const whole = ({ cleanedRequest: event }) => numbers.every((name) => event[name] !== null) && event.momentum;
-    let arrived;
-    for (let count = 1; !arrived; count += 1) arrived = (await zapier.wait(zap.path, count, 60)).find(whole);
+    const whole = (event) => numbers.every((name) => event[name] !== null) && event.momentum;
+    const arrived = await zapier.waitFor(zap.path, whole);
     const [event] = await perform('new_reading', zap, arrived);
     assert.deepEqual([event.subject_name, event.source], ['Hyperliquid', 'quantmetrics']);
     for (const name of numbers) {
