@@ -50,7 +50,7 @@ def recognise(gradewire: Gradewire, sha256: bytes) -> Any:
     known: dict[bytes, tuple[int, Any]] = gradewire.memory.setdefault(MEMORY, {})
     then, owner = known.get(sha256, (0, None))
     if not 0 <= now - then < REMEMBERED:
-        with gradewire.database.glance() as connection:
+        with gradewire.database.read() as connection:
             owner = accounts.owner(connection, sha256)
         if owner is None:
             known.pop(sha256, None)

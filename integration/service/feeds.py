@@ -20,7 +20,7 @@ from integration.service.evaluate import AT_ONCE, ActiveRule, Found, Shelf, fact
 from integration.service.pricing import check_available
 from integration.service.retelling import asked_since, replay
 from integration.service.wiring import Gradewire
-from integration.store.queries import events, readings, rules, subjects
+from integration.store.queries import events, feed_text, readings, rules, subjects
 
 MOST_FEEDS = 200
 FILL_DAYS = 30
@@ -51,6 +51,11 @@ class Window:
     since: int | None = None
     before_id: str | None = None
     bundle: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is the newest events and no other part."""
+        return not (self.after_id or self.before_id or self.bundle or self.since is not None)
 
 
 class Page(NamedTuple):
@@ -102,8 +107,12 @@ def enter_as_written(gradewire: Gradewire, account_id: str, trigger: Trigger, qu
 
 def ends(gradewire: Gradewire, identity: str) -> tuple[int, int]:
     """The seq of a feed's oldest and newest event: while these stay, so does what it tells. Zeros where it is empty."""
-    with gradewire.database.glance() as connection:
-        return rules.feed_ends(connection, identity)
+    return feed_text.ends(gradewire.database, identity)
+
+
+def array(gradewire: Gradewire, identity: str, limit: int) -> tuple[tuple[int, int], bytes]:
+    """(ends, JSON array) of the newest events of a feed, in one go: it is what is asked for most."""
+    return feed_text.array(gradewire.database, identity, limit)
 
 
 def page(gradewire: Gradewire, identity: str, window: Window) -> Page:

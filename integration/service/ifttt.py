@@ -107,8 +107,8 @@ def _fields(trigger: Trigger) -> Sequence[Shown]:
 
 
 def test_setup(gradewire: Gradewire) -> Shown:
-    """A key for IFTTT's endpoint tests, which ends the one before, and fields that fit every trigger that can be had here as it is by
-    default."""
+    """A key for IFTTT's endpoint tests, which ends the one before, and fields that fit every trigger that can be had here
+    with its default options."""
     with gradewire.database.write() as connection:
         for row in accounts.keys(connection, TEST_ACCOUNT):
             if row.label == TEST_LABEL and row.revoked_at is None:

@@ -139,17 +139,6 @@ def add_feed_items(connection: Connection, pairs: Sequence[tuple[str, int]]) -> 
         connection.execute(insert(connection, feed_item).on_conflict_do_nothing(), rows)
 
 
-def feed_ends(connection: Connection, identity: str) -> tuple[int, int]:
-    """The seq of a feed's oldest and newest event, by its index; zeros where it is empty."""
-    row = connection.execute(_ENDS, {"feed": identity}).one()
-    return row[0] or 0, row[1] or 0
-
-
-_ENDS = text(
-    "SELECT (SELECT min(seq) FROM feed_item WHERE feed_id = :feed), (SELECT max(seq) FROM feed_item WHERE feed_id = :feed)"
-)
-
-
 def read_feed(
     connection: Connection,
     identity: str,
