@@ -255,7 +255,7 @@ class Trigger:
     shows them. `more(event)` are fields of the payload that follow from the whole event, its snapshot included.
     `inside(options)` are the rules that options hold, each by its place in them; `held_from` is the semantics that a
     trigger had when rules could first hold it: see `semantics_of`. `presets` are options that people often ask for, by what
-    they would call them.
+    they would call them; Zaps hold that name, so one that was published keeps it and what it stands for.
     """
 
     key: str

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from integration.store.queries import subjects
 from integration.store.secrets import Vault
 from integration.web import create_app
 from tests.conftest import absent
-from tests.test_embedded import close, start
+from tests.test_embedded import Running, close, start
 from tests.zapier.node import node
 
 APP = Path(__file__).parents[2] / "zapier_app"
@@ -38,16 +38,23 @@ def servers(sqlite_database: Database, tmp_path: Path) -> Iterator[dict[str, Any
     with sqlite_database.write() as connection:
         subjects.keep(connection, [SubjectRow("token:3306", "token", "Ethereum", "ETH")], gradewire.now())
     key = accounts.create_key(gradewire, "ada@example.com")
-    live = start(tmp_path / "live", "--day", "1s", "--tokens", "60")
+    live = start(tmp_path / "live", "--day", "2s", "--tokens", "40")
     try:
         with serving(create_app(gradewire)) as quiet, serving(create_app(gradewire, requests_a_minute=1)) as strict:
             yield {
-                "live": {"url": live.url, "key": live.key},
+                "demo": {"url": live.url, "key": live.key},
+                **{name: {"url": live.url, "key": key_of(live, f"{name}@example.com")} for name in ("live", "market")},
                 "quiet": {"url": quiet, "key": key},
                 "strict": {"url": strict, "key": key},
             }
     finally:
         close(live)
+
+
+def key_of(running: Running, email: str) -> str:
+    """A key of an account of its own, as each may ask only so often."""
+    with closing(running.database()) as database:
+        return accounts.create_key(Gradewire(load({}), database, Vault([Fernet.generate_key().decode()])), email)
 
 
 @contextmanager
@@ -75,13 +82,9 @@ def failures(told: str) -> str:
 def test_the_app_works_with_a_running_gradewire(servers: dict[str, Any]) -> None:
     if not (APP / "node_modules" / "zapier-platform-core").exists():
         absent("the app's packages are not installed: make zapier-packages")
+    files = sorted(str(path.relative_to(APP)) for path in (APP / "test").glob("*.test.js"))
     ended = subprocess.run(
-        [
-            node(),
-            "--test",
-            "--test-reporter=tap",
-            *sorted(str(path.relative_to(APP)) for path in (APP / "test").glob("*.test.js")),
-        ],
+        [node(), "--test", "--test-reporter=tap", "--test-concurrency=4", *files],
         cwd=APP,
         capture_output=True,
         text=True,

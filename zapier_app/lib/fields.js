@@ -84,6 +84,13 @@ const presetFields = (trigger) => {
   ];
 };
 
+/** A Zap holds a preset's name: one that is not there any more must not become the usual options without a word. */
+const checkPreset = (trigger, { start_from: name }) => {
+  if (name && !trigger.presets.some(({ label }) => label === name)) {
+    throw new Error(`There is no ${name} any more: choose another under Start From, or none.`);
+  }
+};
+
 const preset = (trigger, given) => (trigger.presets.find(({ label }) => label === given.start_from) || { options: {} }).options;
 
 /** What an option is now: entered, else the preset's, else its default. */
@@ -172,6 +179,7 @@ const fieldsNow = (trigger, z, bundle) =>
 
 /** Options and scope as Gradewire takes them. What is not shown any more does not count. */
 const asked = (trigger, given) => {
+  checkPreset(trigger, given);
   const options = { ...preset(trigger, given) };
   for (const option of trigger.options) {
     const value = given[option.key];

@@ -8,7 +8,10 @@ const baseUrl = () => (process.env.BASE_URL || '').replace(/\/+$/, '');
 /** A page of Gradewire for people; where no address is set yet, one that is reserved for examples. */
 const pageUrl = (path) => `${baseUrl() || 'https://gradewire.example.com'}${path}`;
 
-const REFUSED = 'BASE_URL is not set: the operator of this app must set it to the public address of Gradewire.';
+const UNSET = 'BASE_URL is not set: the operator of this app must set it to the public address of Gradewire.';
+const PLAIN = 'BASE_URL must begin with https://, so that nobody reads the key on the way.';
+/** Plain HTTP is for trying out on one machine. */
+const SAFE = /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)(:|$))/;
 
 /**
  * Ask Gradewire; answers its JSON, or undefined where it has none.
@@ -17,7 +20,7 @@ const REFUSED = 'BASE_URL is not set: the operator of this app must set it to th
  * so where Gradewire cannot be reached.
  */
 const ask = async (z, path, { method = 'GET', params = {}, body } = {}) => {
-  if (!baseUrl()) throw new z.errors.Error(REFUSED, 'NotConfigured', 500);
+  if (!SAFE.test(baseUrl())) throw new z.errors.Error(baseUrl() ? PLAIN : UNSET, 'NotConfigured', 500);
   const request = { url: `${baseUrl()}${path}`, method, params: given(params), body };
   let response;
   try {

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { api, appAt, servers, skip } = require('./helpers');
 
-const { App, run } = appAt('live');
+const { App, run } = appAt('demo');
 const search = (key, inputData) => run(App.searches[key].operation.perform, { inputData });
 const create = (key, inputData) => run(App.creates[key].operation.perform, { inputData });
 const list = (key, bundle) => run(App.triggers[key].operation.perform, bundle);
@@ -32,7 +32,7 @@ describe('a connection', { skip }, () => {
     assert.equal(me.sandbox, true);
     const label = await run(App.authentication.connectionLabel, { inputData: me });
     assert.equal(label, 'demo@localhost (sandbox)');
-    assert.ok(!label.includes(servers.live.key.slice(0, 12)));
+    assert.ok(!label.includes(servers.demo.key.slice(0, 12)));
   });
 
   test('a wrong key is said to be wrong, in words for people', async () => {
@@ -45,12 +45,16 @@ describe('a connection', { skip }, () => {
   });
 
   test('a Gradewire that cannot be reached is named', async () => {
-    const { url } = servers.live;
+    const { url } = servers.demo;
     process.env.BASE_URL = 'http://127.0.0.1:1';
     try {
       await assert.rejects(run(App.authentication.test), /cannot be reached \(ECONNREFUSED\)/);
       process.env.BASE_URL = '';
       await assert.rejects(run(App.authentication.test), /BASE_URL is not set/);
+      for (const plain of ['http://gradewire.example.com', 'http://127.0.0.1.example.com', 'gradewire.example.com']) {
+        process.env.BASE_URL = plain;
+        await assert.rejects(run(App.authentication.test), /BASE_URL must begin with https/);
+      }
     } finally {
       process.env.BASE_URL = url;
     }
@@ -154,11 +158,11 @@ describe('actions', { skip }, () => {
   });
 
   test('a watch is made, is there, and is removed, twice if need be', async () => {
-    const [mail] = (await api('live', '/v1/destinations')).data.filter(({ channel }) => channel === 'email');
+    const [mail] = (await api('demo', '/v1/destinations')).data.filter(({ channel }) => channel === 'email');
     const asked = { destination_id: mail.id, trigger: 'sharpe_threshold', watch: 'tokens', tokens: ['3375', '3306'], level: '1.5' };
     const made = await create('create_watch', asked);
     keepsItsPromise(App.creates.create_watch, made);
-    const there = (await api('live', `/v1/subscriptions/${made.id}`)).data;
+    const there = (await api('demo', `/v1/subscriptions/${made.id}`)).data;
     assert.deepEqual([there.status, there.options.level, there.scope.ids], ['active', 1.5, [3306, 3375]]);
     assert.ok((await list('list_watches', {})).some(({ id }) => id === made.id));
     for (let times = 0; times < 2; times += 1) {
@@ -170,14 +174,14 @@ describe('actions', { skip }, () => {
   test('a watch without a destination keeps its events in a feed', async () => {
     const made = await create('create_watch', { trigger: 'new_reading', watch: 'tokens', tokens: ['3306'], source: 'prices' });
     keepsItsPromise(App.creates.create_watch, made);
-    assert.ok(made.feed.startsWith(`${servers.live.url}/v1/triggers/new_reading?`));
+    assert.ok(made.feed.startsWith(`${servers.demo.url}/v1/triggers/new_reading?`));
     assert.ok((await list('list_watches', {})).some(({ id }) => id === made.id));
     await create('remove_watch', { watch_id: made.id });
-    assert.equal((await api('live', `/v1/watches/${made.id}`)).status, 404);
+    assert.equal((await api('demo', `/v1/watches/${made.id}`)).status, 404);
   });
 
   test('a wish that cannot be is refused with the field and the remedy', async () => {
-    const [mail] = (await api('live', '/v1/destinations')).data;
+    const [mail] = (await api('demo', '/v1/destinations')).data;
     const asked = { destination_id: mail.id, trigger: 'sharpe_threshold', watch: 'tokens', tokens: ['BTC'], level: 'high' };
     await assert.rejects(create('create_watch', asked), (error) => {
       const { code, status, message } = JSON.parse(error.message);

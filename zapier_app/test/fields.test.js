@@ -71,6 +71,10 @@ describe('what is entered', () => {
     assert.deepEqual(percent, { period: '24h', measure: 'percent', percent: 20 });
   });
 
+  test('a preset that is not there any more is said, and nothing else is watched in its place', () => {
+    assert.throws(() => asked(named('grade_changed'), { watch: 'any', start_from: 'Of old' }), /no Of old any more/);
+  });
+
   test('never watches everyone because a field was left empty', () => {
     for (const given of [{}, { watch: 'tokens', tokens: [] }, { watch: 'top' }, { watch: 'category', category: '' }]) {
       assert.throws(() => asked(named('grade_changed'), given), /Nobody is watched/);

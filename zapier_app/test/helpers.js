@@ -6,7 +6,7 @@ const http = require('node:http');
 const { once } = require('node:events');
 const zapier = require('zapier-platform-core');
 
-/** The running Gradewires: {live, quiet, strict}, each {url, key}. */
+/** The running Gradewires, as {url, key}: `demo`, `live` and `market` are accounts of one; `quiet` and `strict` others. */
 const servers = JSON.parse(process.env.GRADEWIRE_SERVERS || 'null');
 const skip = servers ? false : 'It needs running Gradewires: run tests/zapier/test_app.py';
 
@@ -105,4 +105,19 @@ const zapiersName = (name) => {
 /** Who to watch, so that a wish is always a fair one: Ethereum (nothing moves against itself), any index, or the market. */
 const someone = (trigger) => ({ token: { watch: 'tokens', tokens: ['3306'] }, index: { watch: 'any' }, market: {} })[trigger.subject];
 
-module.exports = { CatchHook, api, appAt, servers, skip, someone };
+/** Zaps of an app at a catch hook: switched on, run for what arrived, switched off. */
+const zaps = (App, run, zapier) => {
+  const operation = (key) => App.triggers[key].operation;
+  return {
+    operation,
+    switchOn: async (key, path, inputData) => {
+      const targetUrl = zapier.url(path);
+      const subscribeData = await run(operation(key).performSubscribe, { inputData, targetUrl });
+      return { inputData, path, subscribeData, targetUrl };
+    },
+    switchOff: (key, zap) => run(operation(key).performUnsubscribe, zap),
+    perform: (key, zap, arrived) => run(operation(key).perform, { ...zap, ...arrived }),
+  };
+};
+
+module.exports = { CatchHook, api, appAt, servers, skip, someone, zaps };

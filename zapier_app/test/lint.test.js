@@ -3,6 +3,8 @@
 // What Zapier's review checks and its schema does not (the D checks; T004 and T006 are in the live tests), and the schema.
 
 const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
 const { describe, test } = require('node:test');
 const { compileApp, validateApp } = require('zapier-platform-core/src/tools/schema');
 const App = require('../index');
@@ -207,6 +209,21 @@ describe('words', () => {
     assert.ok(manifest.description.length >= 40 && manifest.description.length <= 140);
     assert.match(manifest.description, /^Gradewire is a /);
     assert.doesNotMatch(manifest.description, /zapier/i);
+  });
+
+  test('the guide speaks of what there is', () => {
+    const guide = readFileSync(join(__dirname, '..', '..', 'docs', 'zapier.md'), 'utf8').replace(/\s+/g, ' ');
+    for (const { display } of [...Object.values(App.searches), ...Object.values(App.creates)]) {
+      assert.ok(guide.includes(display.label), display.label);
+    }
+    const labels = new Set(visible.map(({ display }) => display.label));
+    const told = guide.match(/(?<=\| |\*\*|\*)New [A-Z][A-Za-z ]+?(?= \||\*)/g);
+    assert.ok(told.length >= 6);
+    for (const label of told) assert.ok(labels.has(label), label);
+    const presets = triggers.flatMap((trigger) => trigger.presets.map(({ label }) => label));
+    for (const [, preset] of guide.matchAll(/\*Start From\*: (?:\*\*)?([A-Z][^.*]+)/g)) {
+      assert.ok(presets.some((label) => label.startsWith(preset)), preset);
+    }
   });
 
   test('it never trades: no action moves money or tokens', () => {

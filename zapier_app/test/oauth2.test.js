@@ -10,7 +10,7 @@ const zapier = require('zapier-platform-core');
 const authentication = require('../authentication');
 const { appAt, servers, skip } = require('./helpers');
 
-const { App } = appAt('live');
+const { App } = appAt('demo');
 const run = zapier.createAppTester({ ...App, authentication: authentication.oauth2 });
 const asked = [];
 let endpoint;
@@ -21,7 +21,7 @@ before(async () => {
     for await (const chunk of request) text += chunk;
     const form = Object.fromEntries(new URLSearchParams(text));
     asked.push(form);
-    const token = form.code === 'good' || form.refresh_token === 'next' ? servers.live.key : null;
+    const token = form.code === 'good' || form.refresh_token === 'next' ? servers.demo.key : null;
     response.writeHead(token ? 200 : 400, { 'Content-Type': 'application/json' });
     response.end(JSON.stringify(token ? { access_token: token, refresh_token: 'next' } : { error: 'invalid_grant' }));
   });
