@@ -36,6 +36,7 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.benchmarks.scan
 	$(BIN)/python -m tests.benchmarks.backtest --json
 	$(BIN)/python -m tests.benchmarks.tick --json
+	$(BIN)/python -m tests.benchmarks.feed --json
 
 # The lock file is made again from pyproject.toml.
 lock: $(VENV)/.ready-dev
