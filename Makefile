@@ -43,6 +43,7 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.benchmarks.scan
 	$(BIN)/python -m tests.benchmarks.backtest --json
 	$(BIN)/python -m tests.benchmarks.tick --json
+	$(BIN)/python -m tests.benchmarks.feed --json
 
 zapier-packages: $(ZAPIER)
 

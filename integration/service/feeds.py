@@ -25,10 +25,10 @@ from integration.store.queries import events, feed_text, readings, rules, subjec
 MOST_FEEDS = 200
 FILL_DAYS = 30
 FILL_EVENTS = 1_000
-#: A reader is noted at most this often.
-NOTE_EVERY = 60_000
+#: A reader is noted at most this often (ms): a feed sleeps after 30 days.
+NOTE_EVERY = 3_600_000
 #: What a query means is remembered for so long (ms), of so many queries.
-REMEMBERED, MOST_REMEMBERED = 30_000, 10_000
+REMEMBERED, MOST_REMEMBERED = 600_000, 10_000
 MEMORY = "feeds"
 #: For bundles, so many events of a feed are looked at, and so many told at once.
 LOOKED_AT, MOST_TOLD = 20_000, 2_000
@@ -91,7 +91,7 @@ def enter(gradewire: Gradewire, account_id: str, trigger: str, options: Mapping[
 
 
 def enter_as_written(gradewire: Gradewire, account_id: str, trigger: Trigger, query: Mapping[str, str]) -> str:
-    """As `enter`, from options and scope as a query mixes them. What they mean is remembered for half a minute."""
+    """As `enter`, from options and scope as a query mixes them. What they mean is remembered for ten minutes."""
     known: dict[Asked, tuple[int, str]] = gradewire.memory.setdefault(MEMORY, {})
     key, now = (account_id, trigger.key, tuple(query.items())), gradewire.now()
     then, identity = known.get(key, (0, ""))

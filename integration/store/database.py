@@ -35,7 +35,7 @@ class Database:
             options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_S, **self.url.query}}
         self.engine: Engine = create_engine(self.url, **options)
         self._form: dict[str, Any] = {} if self.is_sqlite else {"binary": True}
-        self._peeking = self.engine if self.is_sqlite else _unguarded(self.url, options)
+        self._peeking = _unguarded(self.url, options)
         self._turns = Turns() if self.is_sqlite else None
         if self.is_sqlite:
             event.listen(self.engine, "connect", _configure_sqlite)
@@ -94,12 +94,12 @@ class Database:
 def _unguarded(url: URL, options: dict[str, Any]) -> Engine:
     """An engine whose connections have no transactions, are not tried before each use, and are not reset after it."""
     engine = create_engine(url, **options | {"pool_pre_ping": False, "pool_reset_on_return": None})
-
-    @event.listens_for(engine, "connect")
-    def _commit_at_once(connection: Any, _record: Any) -> None:
-        connection.autocommit = True
-
+    event.listen(engine, "connect", _configure_sqlite if url.get_backend_name() == "sqlite" else _commit_at_once)
     return engine
+
+
+def _commit_at_once(connection: Any, _record: Any) -> None:
+    connection.autocommit = True
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

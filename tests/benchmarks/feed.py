@@ -283,7 +283,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="the figures alone, as one JSON object")
-    parser.add_argument("--database", choices=list(KINDS), default="postgresql", help="what holds the events")
+    parser.add_argument("--database", choices=list(KINDS), default="sqlite", help="what holds the events")
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--few", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=5)

@@ -31,6 +31,13 @@ def last_line(*command: str) -> dict[str, dict[str, float]]:
     return found
 
 
+def test_the_feed_benchmark_ends_with_its_figures() -> None:
+    sizes = ("--events=20000", "--few=1000", "--rounds=1", "--seconds=0.5")
+    found = last_line("tests.benchmarks.feed", "--json", *sizes)
+    assert set(found) == {"slowdown", "share_of_hello", "share_of_hello_304"}
+    assert all(figure > 0 for figure in found.values())
+
+
 def test_the_delivery_benchmark_ends_with_its_figures() -> None:
     sizes = ("--together", "--rounds=1", "--deliveries=300", "--compared=6", "--backlog=1200", "--samples=3")
     found = last_line("tests.benchmarks.delivery", "--json", *sizes)

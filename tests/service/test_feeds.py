@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from integration.domain.errors import NotFound, TooMany
-from integration.domain.retry import DAY, MINUTE
+from integration.domain.retry import DAY, HOUR
 from integration.domain.scope import Scope
 from integration.service import feeds
 from integration.service.asking import ask
@@ -168,10 +168,10 @@ def test_a_feed_that_is_read_stays_awake(here: Script) -> None:
         assert selections(here.gradewire, here.catalogue.sources[SHARPE]) == [EVERYTHING]
 
 
-def test_reading_causes_no_call_and_writes_a_reader_down_at_most_once_a_minute(here: Script) -> None:
+def test_reading_causes_no_call_and_writes_a_reader_down_at_most_once_an_hour(here: Script) -> None:
     page(here)
     before = here.rows(feed_reader)
-    here.wall.ms += MINUTE - 1  # type: ignore[attr-defined]
+    here.wall.ms += HOUR - 1  # type: ignore[attr-defined]
     page(here)
     assert here.rows(feed_reader) == before
     here.wall.ms += 2  # type: ignore[attr-defined]
