@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from integration.domain.retry import HOUR, MINUTE, SECOND
 from integration.service.claiming import LEASE_MS
+from integration.service.timekeeping import note
 from integration.store.database import Database
 from integration.store.queries import installation, outbox
 from integration.store.tables import delivery, destination
@@ -25,12 +26,9 @@ def given(database: Database, receiver: Receiver) -> Iterator[Given]:
 
 
 def tell(given: Given, machine: str, now: int) -> int:
-    """A machine tells its time; what waits moves where that is earlier than it was."""
+    """A machine tells its time; by how much its clock was put back lately."""
     with given.database.write() as connection:
-        by = installation.tell_time(connection, machine, now)
-        if by:
-            installation.put_back(connection, by, now, LEASE_MS)
-    return by
+        return note(connection, machine, now)[0]
 
 
 def lease(given: Given, now: int) -> None:
@@ -59,6 +57,29 @@ def test_repeats_and_places_left_alone_wait_as_long_as_they_had_to(given: Given)
     tell(given, "one", NOW - HOUR)
     assert [row.next_attempt_at for row in given.rows()] == [NOW - HOUR + 20 * MINUTE, NOW - HOUR]
     assert [row.next_send_at for row in given.rows(destination)] == [NOW - HOUR + 30 * MINUTE]
+
+
+def test_what_was_under_way_and_is_written_down_later_by_the_clock_that_was_does_not_wait_either(
+    given: Given, receiver: Receiver
+) -> None:
+    tell(given, "one", NOW)
+    tell(given, "one", NOW - HOUR)
+    given.owes("a", events=2, now=NOW - SECOND)
+    given.change(update(delivery).where(delivery.c.id == 2).values(attempts=3, next_attempt_at=NOW + 20 * MINUTE))
+    given.clock.ms = NOW - HOUR + SECOND
+    tell(given, "one", given.clock.ms)
+    given.drain()
+    assert len(receiver.requests) == 1
+    assert given.rows()[1].next_attempt_at == NOW + 20 * MINUTE
+
+
+def test_ten_minutes_after_it_was_put_back_all_is_by_the_clock_that_is(given: Given) -> None:
+    tell(given, "one", NOW)
+    tell(given, "one", NOW - HOUR)
+    given.owes("a")
+    given.change(update(delivery).values(attempts=3, next_attempt_at=NOW))
+    assert [tell(given, "one", NOW - HOUR + minutes * MINUTE) for minutes in (11, 12)] == [0, 0]
+    assert given.row().next_attempt_at == NOW
 
 
 def test_a_clock_that_goes_on_moves_nothing(given: Given) -> None:

@@ -22,6 +22,11 @@ def put(connection: Connection, key: str, value: str) -> None:
     )
 
 
+def drop(connection: Connection, key: str) -> None:
+    """Forget a value."""
+    connection.execute(delete(installation).where(installation.c.key == key))
+
+
 def get(connection: Connection, key: str) -> str | None:
     """A value, or None."""
     value: str | None = connection.scalar(select(installation.c.value).where(installation.c.key == key))
@@ -72,14 +77,16 @@ def tell_time(connection: Connection, machine: str, now: int) -> int:
     return max(0, int(before or 0) - now)
 
 
-def put_back(connection: Connection, by: int, now: int, lease_ms: int) -> int:
+def put_back(connection: Connection, by: int, now: int, lease_ms: int, within: tuple[int, int] | None = None) -> int:
     """What waits by a clock that has been put back `by` so much (ms) waits as much less; the number of deliveries moved.
 
-    No lease ends later than it could by the clock that is right now, and what other machines hold is left to them.
+    No lease ends later than it could by the clock that is right now, and what other machines hold is left to them. With
+    `within` only what waits until a time between these (ms) is moved.
     """
     latest, owed, place = now + 2 * lease_ms, delivery.c, destination.c
-    moved = update(delivery).where(owed.state == 0, owed.next_attempt_at > latest)
-    rested = update(destination).where(place.next_send_at > latest)
+    since, until = within or (latest, 2**62)
+    moved = update(delivery).where(owed.state == 0, owed.next_attempt_at > latest, owed.next_attempt_at.between(since, until))
+    rested = update(destination).where(place.next_send_at > latest, place.next_send_at.between(since, until))
     leased = (owed.lease.is_not(None), now + lease_ms)
     connection.execute(rested.values(next_send_at=_earlier(place.next_send_at, by, now)))
     found = connection.execute(moved.values(next_attempt_at=case(leased, else_=_earlier(owed.next_attempt_at, by, now))))
