@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from integration.service.claiming import LEASE_MS
-from tests.chaos.cases import Case, Result
+from tests.chaos.cases import Case, Result, matrix
 
 PAGE = Path(__file__).parents[2] / "docs" / "crashes.md"
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -49,15 +49,20 @@ class Row(NamedTuple):
     seconds: int
 
 
-def page(results: Mapping[Case, Result]) -> str:
-    """The whole page."""
-    return _HEAD + "".join(_line(case, result) for case, result in results.items())
+def page(results: Mapping[Case, Result], before: str = "") -> str:
+    """The whole page: the last result of each case, of those that did not run again as they were on the page `before`."""
+    told = {row[:3]: row for row in (*rows(before), *(_row(case, result) for case, result in results.items()))}
+    names = ((case.fault.name, case.point, DATABASES[case.kind]) for case in matrix())
+    return _HEAD + "".join(_line(told[name]) for name in names if name in told)
 
 
-def _line(case: Case, result: Result) -> str:
+def _row(case: Case, result: Result) -> Row:
     numbers = (result.owed, result.arrived, result.twice, result.in_flight, result.stuck, round(result.seconds))
-    names = (case.fault.name, case.point, DATABASES[case.kind])
-    return f"| {' | '.join((*names, *(f'{number:,}' for number in numbers)))} |\n"
+    return Row(case.fault.name, case.point, DATABASES[case.kind], *numbers)
+
+
+def _line(row: Row) -> str:
+    return f"| {' | '.join((*row[:3], *(f'{number:,}' for number in row[3:])))} |\n"
 
 
 def rows(text: str) -> list[Row]:

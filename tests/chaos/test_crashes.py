@@ -1,4 +1,4 @@
-"""The short form of the crash matrix; `make chaos` runs the long one."""
+"""The short form of the crash matrix, and the page that the long one (`make chaos`) has written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from tests import servers
 from tests.chaos.cases import matrix, run
 from tests.chaos.faults import may_mount
+from tests.chaos.page import DATABASES, PAGE, rows
 from tests.chaos.points import AMID, CLAIM, POLL, RECORD, SENDING, SENT
 from tests.chaos.scene import Scene
 from tests.conftest import absent
@@ -57,3 +58,12 @@ def test_whatever_breaks_all_arrives_and_nothing_twice_but_what_was_in_flight(ca
         pytest.skip("a small file system may not be mounted here")
     result = run(scene_of(case.kind), case, PATIENCE_S)
     assert result.arrived == result.owed == HOOKS * 77
+
+
+def test_the_page_tells_of_every_case_and_of_nothing_lost() -> None:
+    told = {(row.fault, row.point, row.database): row for row in rows(PAGE.read_text(encoding="utf-8"))}
+    assert set(told) == {(case.fault.name, case.point, DATABASES[case.kind]) for case in matrix()}
+    for row in told.values():
+        assert row.arrived == row.owed >= 50_000
+        assert row.twice <= row.in_flight
+        assert row.stuck == 0
