@@ -14,6 +14,8 @@ from integration.store.turns import Turns
 _BEGIN = "gradewire_begin"
 #: How long PostgreSQL may take to answer a new connection, in seconds, unless its URL says otherwise.
 CONNECT_S = 10
+#: How much of an SQLite file is read through the page cache of the system, without a call for each page (bytes): the most it can.
+MAPPED = 2_147_418_112
 
 
 def normalise_url(url: str) -> str:
@@ -94,8 +96,13 @@ class Database:
 def _unguarded(url: URL, options: dict[str, Any]) -> Engine:
     """An engine whose connections have no transactions, are not tried before each use, and are not reset after it."""
     engine = create_engine(url, **options | {"pool_pre_ping": False, "pool_reset_on_return": None})
-    event.listen(engine, "connect", _configure_sqlite if url.get_backend_name() == "sqlite" else _commit_at_once)
+    event.listen(engine, "connect", _map_sqlite if url.get_backend_name() == "sqlite" else _commit_at_once)
     return engine
+
+
+def _map_sqlite(connection: Any, record: Any) -> None:
+    _configure_sqlite(connection, record)
+    connection.execute(f"PRAGMA mmap_size={MAPPED}")
 
 
 def _commit_at_once(connection: Any, _record: Any) -> None:
