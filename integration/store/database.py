@@ -26,6 +26,10 @@ def normalise_url(url: str) -> str:
     return url
 
 
+class _Died(Exception):
+    """A connection that was kept is no more."""
+
+
 class Database:
     """Connections of one process to one database."""
 
@@ -61,18 +65,21 @@ class Database:
         """
         try:
             return self._peek(sql, parameters)
-        except self._peeking.dialect.loaded_dbapi.Error as error:
-            if not self._peeking.dialect.is_disconnect(error, None, None):
-                raise
-            self._peeking.dispose()
+        except _Died:
+            self._peeking.dispose()  # its fellows died with it
             return self._peek(sql, parameters)
 
     def _peek(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        connection = self._peeking.raw_connection()
+        dialect, connection = self._peeking.dialect, self._peeking.raw_connection()
         try:
             cursor = connection.cursor(**self._form)
             cursor.execute(sql, tuple(parameters))
             return list(cursor.fetchall())
+        except dialect.loaded_dbapi.Error as error:
+            if not dialect.is_disconnect(error, connection.driver_connection, None):
+                raise
+            connection.invalidate(error)
+            raise _Died from error
         finally:
             connection.close()
 
