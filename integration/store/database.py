@@ -14,6 +14,8 @@ from integration.store.turns import Turns
 _BEGIN = "gradewire_begin"
 #: How long PostgreSQL may take to answer a new connection, in seconds, unless its URL says otherwise.
 CONNECT_S = 10
+#: How much of an SQLite file is read through the page cache of the system, without a call for each page (bytes): the most it can.
+MAPPED = 2_147_418_112
 
 
 def normalise_url(url: str) -> str:
@@ -22,6 +24,10 @@ def normalise_url(url: str) -> str:
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
     return url
+
+
+class _Died(Exception):
+    """A connection that was kept is no more."""
 
 
 class Database:
@@ -59,18 +65,21 @@ class Database:
         """
         try:
             return self._peek(sql, parameters)
-        except self._peeking.dialect.loaded_dbapi.Error as error:
-            if not self._peeking.dialect.is_disconnect(error, None, None):
-                raise
-            self._peeking.dispose()
+        except _Died:
+            self._peeking.dispose()  # its fellows died with it
             return self._peek(sql, parameters)
 
     def _peek(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        connection = self._peeking.raw_connection()
+        dialect, connection = self._peeking.dialect, self._peeking.raw_connection()
         try:
             cursor = connection.cursor(**self._form)
             cursor.execute(sql, tuple(parameters))
             return list(cursor.fetchall())
+        except dialect.loaded_dbapi.Error as error:
+            if not dialect.is_disconnect(error, connection.driver_connection, None):
+                raise
+            connection.invalidate(error)
+            raise _Died from error
         finally:
             connection.close()
 
@@ -94,8 +103,13 @@ class Database:
 def _unguarded(url: URL, options: dict[str, Any]) -> Engine:
     """An engine whose connections have no transactions, are not tried before each use, and are not reset after it."""
     engine = create_engine(url, **options | {"pool_pre_ping": False, "pool_reset_on_return": None})
-    event.listen(engine, "connect", _configure_sqlite if url.get_backend_name() == "sqlite" else _commit_at_once)
+    event.listen(engine, "connect", _map_sqlite if url.get_backend_name() == "sqlite" else _commit_at_once)
     return engine
+
+
+def _map_sqlite(connection: Any, record: Any) -> None:
+    _configure_sqlite(connection, record)
+    connection.execute(f"PRAGMA mmap_size={MAPPED}")
 
 
 def _commit_at_once(connection: Any, _record: Any) -> None:

@@ -73,3 +73,23 @@ def test_the_sandbox_and_the_real_market_have_files_of_their_own(tmp_path: Path)
     settings = load({}).replace(data=tmp_path, secret_key=KEY)
     assert settings.database_url.endswith("/sandbox.db")
     assert settings.replace(tokenmetrics_api_key="tm-1").database_url.endswith("/gradewire.db")
+
+
+def test_a_peek_sees_what_is_committed_and_gets_over_connections_that_died(database: Database) -> None:
+    sql = "SELECT count(*) FROM heartbeat"
+    assert database.peek(sql, ()) == [(0,)]
+    with database.write() as connection:
+        connection.execute(text("INSERT INTO heartbeat (name, at) VALUES ('beat', 1)"))
+        assert database.peek(sql, ()) == [(0,)]
+    assert database.peek(sql, ()) == [(1,)]
+    if not database.is_sqlite:
+        with database.write() as connection:
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+            connection.execute(text(others + "pg_backend_pid()"))
+    assert database.peek(sql, ()) == [(1,)]
+
+
+def test_a_peek_that_is_wrong_says_so(database: Database) -> None:
+    with pytest.raises(Exception, match="nothing"):
+        database.peek("SELECT 1 FROM nothing", ())
+    assert database.peek("SELECT 1", ()) == [(1,)]
