@@ -54,7 +54,7 @@ def ids(here: Script, source: str) -> set[int]:
 def test_what_events_show_beside_quant_metrics_is_read_with_them_where_it_can_be_had(here: Script) -> None:
     here.subscribed("new_reading", {"tokens": "3"})
     for source in ("quantmetrics", "trader_grades", "investor_grades", "tm_grade"):
-        assert ids(here, source) == {3}
+        assert [set(each.ids or ()) for each in of(here, source)] == [{3}]
     here.gradewire.settings = here.gradewire.settings.replace(plan="free")
     assert of(here, "investor_grades") == of(here, "quantmetrics") == []
     assert ids(here, "trader_grades") == {3}
