@@ -48,6 +48,29 @@ def ids(here: Script, source: str) -> set[int]:
     return set(only.ids)
 
 
+# -- what stands beside ----------------------------------------------------------------------------------------------------
+
+
+def test_what_events_show_beside_quant_metrics_is_read_with_them_where_it_can_be_had(here: Script) -> None:
+    here.subscribed("new_reading", {"tokens": "3"})
+    for source in ("quantmetrics", "trader_grades", "investor_grades", "tm_grade"):
+        assert [set(each.ids or ()) for each in of(here, source)] == [{3}]
+    here.gradewire.settings = here.gradewire.settings.replace(plan="free")
+    assert of(here, "investor_grades") == of(here, "quantmetrics") == []
+    assert ids(here, "trader_grades") == {3}
+
+
+def test_what_is_read_token_by_token_is_not_read_of_everybody_for_being_shown(here: Script) -> None:
+    here.subscribed("new_reading")
+    assert of(here, "trader_grades") == [EVERYTHING]
+    assert of(here, "tm_grade") == []
+
+
+def test_other_readings_bring_nothing_beside(here: Script) -> None:
+    here.subscribed("new_reading", {"tokens": "3"}, source="prices")
+    assert of(here, "trader_grades") == []
+
+
 # -- what is wanted ---------------------------------------------------------------------------------------------------
 
 

@@ -118,9 +118,13 @@ def test_a_feed_documents_each_option_of_its_trigger(spec: Any):
     assert parameters["limit"] == {"type": "integer", "default": 100, "minimum": 1, "maximum": 1000}
     assert parameters["level"] == {"type": "number", "default": 1.0, "minimum": -20, "maximum": 20}
     assert parameters["direction"]["enum"] == ["up", "down", "either"]
-    assert {"since", "after_id", "tokens", "category", "exchange", "top"} < parameters.keys()
+    window = {"since", "after_id", "before_id", "bundle", "envelope"}
+    assert window | {"tokens", "category", "exchange", "top"} < parameters.keys()
     answer = operation["responses"]["200"]
-    assert answer["content"]["application/json"]["schema"]["type"] == "array"
+    bare, bundled, envelope = answer["content"]["application/json"]["schema"]["anyOf"]
+    assert bare["items"]["$ref"].rpartition("/")[2] == "SharpePayload"
+    assert bundled == {"type": "array", "items": {"$ref": "#/components/schemas/Bundle"}}
+    assert envelope["properties"]["data"] == {"anyOf": [bare, bundled]}
     assert "X-Next-Cursor" in answer["headers"]
 
 
