@@ -25,7 +25,9 @@ MOST = 100
 
 
 def find(gradewire: Gradewire, kind: Kind, text: str, limit: int) -> list[Shown]:
-    """Tokens or indices by name, symbol or id, or a part of it; the best fit first."""
+    """Tokens or indices by name, symbol or id, or a part of it; the best fit first. InvalidInput where it is blank."""
+    if not text.strip():
+        raise InvalidInput("q: It is blank. Write a name, a symbol or an id, or a part of it.", field="q")
     with gradewire.database.read() as connection:
         return [_named(row) for row in subjects.search(connection, kind, text.strip(), limit=limit, offset=0)]
 

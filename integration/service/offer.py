@@ -43,7 +43,7 @@ def _source(gradewire: Gradewire, meter: Meter, name: str) -> Shown:
 
 def choices(gradewire: Gradewire, name: str, text: str, page: int) -> list[Shown]:
     """One page (from 0) of a dropdown: tokens, indices, metrics, grades, categories or exchanges that a text fits."""
-    start = page * PAGE
+    start, text = page * PAGE, text.strip()
     if name in ("metrics", "grades"):
         found = _grades(gradewire) if name == "grades" else _metrics(gradewire)
         return [choice for choice in found if text.lower() in choice["name"].lower()][start : start + PAGE]

@@ -6,7 +6,7 @@ from typing import Any
 
 from apiflask import APIBlueprint, Schema
 from flask import Response, g
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from integration.domain.numerals import Whole
 from integration.domain.payload import SnapshotValue, described
@@ -14,6 +14,7 @@ from integration.service import finding, questions
 from integration.service.compose import SNAPSHOT
 from integration.service.wiring import Gradewire
 from integration.web.events import AnyEvent
+from integration.web.query import check_known
 
 LONGEST_QUESTION = 2_000
 
@@ -29,6 +30,11 @@ def _some(label: str, text: str = "") -> fields.String:
 def _limit(default: int) -> Whole:
     about = described("Limit", "How many at most")
     return Whole(load_default=default, validate=validate.Range(1, finding.MOST), metadata=about)
+
+
+def _not_blank(text: str) -> None:
+    if not text.strip():
+        raise ValidationError("It is blank: write what you want to know.")
 
 
 class FindQuery(Schema):
@@ -140,7 +146,7 @@ class QuestionIn(Schema):
 
     question = fields.String(
         required=True,
-        validate=validate.Length(1, LONGEST_QUESTION),
+        validate=[validate.Length(1, LONGEST_QUESTION), _not_blank],
         metadata=described("Question", "Such as: What is the outlook of Bitcoin?", minLength=1),
     )
 
@@ -191,6 +197,7 @@ def finding_routes(gradewire: Gradewire) -> APIBlueprint:
         description="Of a trigger with any options, of the last 100,000 events. To be told of each once, read a feed instead.",
     )
     def latest(query_data: dict[str, Any]) -> Response:
+        check_known(LatestQuery)
         texts = finding.latest_events(gradewire, **query_data)
         return Response(f"[{','.join(texts)}]", mimetype="application/json")
 

@@ -11,6 +11,7 @@ from integration.service import hooks as rest_hooks
 from integration.service.asking import split
 from integration.service.wiring import Gradewire
 from integration.web import schemas
+from integration.web.query import check_known
 
 
 def hook_routes(gradewire: Gradewire) -> APIBlueprint:
@@ -43,6 +44,7 @@ def hook_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.output(schemas.HookOut(many=True))
     @api.doc(summary="Your hooks")
     def hooks(query_data: dict[str, Any]) -> Any:
+        check_known(schemas.HookQuery)
         return rest_hooks.list_hooks(gradewire, g.owner.account_id, **query_data)
 
     @api.get("/<hook_id>")

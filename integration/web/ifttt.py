@@ -10,6 +10,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, g, json, request
+from werkzeug.exceptions import HTTPException
 
 from integration.domain.errors import GradewireError, InvalidInput, NotFound, TooMany, Unauthenticated
 from integration.service import ifttt
@@ -51,6 +52,10 @@ def ifttt_routes(gradewire: Gradewire, window: SlidingWindow) -> APIBlueprint:
             answer.headers["Retry-After"] = str(max(1, int(error.retry_after)))
         return answer
 
+    @api.errorhandler(HTTPException)
+    def unreadable(error: HTTPException) -> Response:
+        return _json({"errors": [{"message": error.description or error.name}]}, error.code or 400)
+
     @api.get("/status")
     def status() -> Response:
         return Response(status=200)
@@ -70,7 +75,7 @@ def ifttt_routes(gradewire: Gradewire, window: SlidingWindow) -> APIBlueprint:
         if not isinstance(fields, dict):
             raise InvalidInput("triggerFields is missing: send an object, {} for what is usual.", field="triggerFields")
         if identity is not None and not (isinstance(identity, str) and 0 < len(identity) <= 200):
-            raise InvalidInput("trigger_identity must be a text.", field="trigger_identity")
+            raise InvalidInput("trigger_identity must be a text of 1 to 200 characters.", field="trigger_identity")
         given = {str(name): _text(value) for name, value in fields.items()}
         events = ifttt.timeline(gradewire, g.owner, _trigger(gradewire, slug), given, identity, _limit(asked))
         return _json({"data": events})

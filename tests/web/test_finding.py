@@ -31,12 +31,29 @@ Refused = Callable[[TestResponse, int, str | None], str]
         ("tokens", "nothing", []),
         ("indices", "mom", [5]),
         ("indices", "BTC", []),
+        ("tokens", "%", []),
+        ("tokens", "_", []),
+        ("tokens", "btc_", []),
+        ("tokens", "\\", []),
+        ("tokens", "' or 1=1 --", []),
+        ("lists/tokens", "%", []),
+        ("lists/tokens", " bitcoin ", [3375, 77]),
     ],
 )
 def test_what_is_looked_for_is_found_by_name_symbol_or_id(both, wall: Wall, where: str, text: str, expected: list[int]) -> None:
     small_market(both, wall)
     ada = asker(create_app(both), both, "ada@example.com")
     assert [found["id"] for found in ada.get(where, q=text).get_json()] == expected
+
+
+def test_what_is_blank_finds_nothing_and_not_everything(ada: Asker, market: Market, refused: Refused) -> None:
+    assert "Write a name" in refused(ada.get("tokens", q=" "), 422, "q")
+    refused(ada.get("indices", q="\t"), 422, "q")
+
+
+def test_a_misspelt_filter_does_not_let_everything_pass(ada: Asker, market: Market, refused: Refused) -> None:
+    assert "Did you mean token?" in refused(ada.get("events/latest", tokn="BTC"), 422, "tokn")
+    assert "Did you mean target_url?" in refused(ada.get("hooks", targeturl="https://example.com/hook"), 422, "targeturl")
 
 
 def test_a_token_is_told_with_what_it_is(ada: Asker, market: Market) -> None:
@@ -161,7 +178,7 @@ def test_people_ask_no_more_than_polling_leaves_them(premium: Gradewire, ada: As
         assert budget.used(connection, "month", start) == 2
 
 
-@pytest.mark.parametrize("body", [{}, {"question": ""}, {"question": "x" * 2_001}, {"question": None}])
+@pytest.mark.parametrize("body", [{}, {"question": ""}, {"question": " \n\u00a0"}, {"question": "x" * 2_001}, {"question": None}])
 def test_a_question_is_a_text_of_some_length(ada: Asker, refused: Refused, body: dict[str, Any]) -> None:
     refused(ada.post("tmai", body), 422, "question")
 

@@ -157,6 +157,7 @@ def test_what_ifttt_adds_is_passed_over(ifttt: Ifttt) -> None:
         (TRIGGER, {"triggerFields": {}, "limit": "5"}, 400),
         (TRIGGER, {"triggerFields": {}, "limit": -1}, 400),
         (TRIGGER, {"triggerFields": {}, "trigger_identity": 5}, 400),
+        (TRIGGER, ["no object"], 400),
         ("triggers/nothing", {"triggerFields": {}}, 404),
         ("triggers/nothing/fields/points/options", {}, 404),
         (f"{TRIGGER}/fields/nothing/options", {}, 404),

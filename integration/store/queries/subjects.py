@@ -88,8 +88,9 @@ def search(connection: Connection, kind: str, text: str, *, limit: int, offset: 
     """
     query = select(subject).where(subject.c.kind == kind)
     if text:
-        pattern = f"%{text.lower().replace('%', '').replace('_', '')}%"
-        matches = or_(func.lower(subject.c.name).like(pattern), func.lower(subject.c.symbol).like(pattern))
+        part = text.lower()
+        columns = (func.lower(subject.c.name), func.lower(subject.c.symbol))
+        matches = or_(*(column.contains(part, autoescape=True) for column in columns))
         query = query.where(or_(matches, subject.c.subject == f"{kind}:{text}"))
     called = (func.lower(subject.c.symbol) == text.lower(), func.lower(subject.c.name) == text.lower())
     exact = or_(*called, subject.c.subject == f"{kind}:{text}").desc()
