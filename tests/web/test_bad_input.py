@@ -161,7 +161,7 @@ def test_a_condition_that_the_plan_has_not_is_named_with_what_may_stand_there_in
 ):
     fine = {"trigger": "grade_threshold"}
     published = {"trigger": "sharpe_threshold", "options": {"window": "published"}}
-    index = {"trigger": "price_level", "options": {"line": "resistance"}}
+    index = {"trigger": "price_level", "options": {"line": "resistance"}}  # its own line needs nothing
     wish = {"trigger": "all_of", "options": {"conditions": [published, fine]}}
     says = refused(ada.post("subscriptions/preview", wish), 422, "conditions.0.options.window")
     assert "Choose another window: 30d, 90d, 365d." in says
@@ -175,7 +175,8 @@ def test_a_condition_that_the_plan_has_not_is_named_with_what_may_stand_there_in
         422,
         "conditions.1.trigger",
     )
-    refused(ada.get("triggers/all_of", conditions=json.dumps([fine, index])), 422, "conditions.1.trigger")
+    says = refused(ada.get("triggers/all_of", conditions=json.dumps([fine, index])), 422, "conditions.1.options.line")
+    assert "Choose another line: own." in says
 
 
 def test_who_is_watched_is_no_option(ada: Asker, refused: Refused):
