@@ -52,6 +52,7 @@ def run(settings: Settings, console: Console) -> None:
         settings = stack.enter_context(_local(settings))
         gradewire = build(settings, wake=_wake)
         stack.callback(gradewire.close)
+        _take_over(gradewire, Path(settings["data"]))
         if not settings["smtp_host"]:
             stack.enter_context(_mail_catcher(gradewire))
         key = welcome(gradewire)
@@ -87,6 +88,19 @@ def _data_folder(folder: Path) -> Iterator[None]:
                 f"Another Gradewire runs on the data folder {folder}; stop it, or choose another: GRADEWIRE_DATA.", field="data"
             ) from error
         yield
+
+
+def _take_over(gradewire: Gradewire, folder: Path) -> None:
+    """Let go of the polls of a process that was killed here: its source would stand still until their leases ran out.
+
+    Who holds the folder is alone on a database in it; one elsewhere may have other pollers.
+    """
+    from integration.store.queries import polls
+
+    place = gradewire.database.engine.url
+    if place.get_backend_name() == "sqlite" and Path(place.database or "").resolve().parent == folder.resolve():
+        with gradewire.database.write() as connection:
+            polls.let_go(connection)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -20,10 +20,11 @@ from typing import Any, TypeVar
 import pytest
 import requests
 from click.testing import CliRunner
-from sqlalchemy import select
+from sqlalchemy import func, insert, select
 
 from integration.cli import main
 from integration.config import load
+from integration.domain.retry import MINUTE
 from integration.embedded import _calls_a_minute, _local
 from integration.sandbox import SANDBOX_KEY, RunningSandbox, SandboxSettings
 from integration.store.database import Database
@@ -215,6 +216,26 @@ def test_started_again_it_keeps_key_and_events_and_the_market_goes_on(running: R
         after = eventually(lambda: next((e["as_of"] for e in again.get(feed, limit=1).json() if e["as_of"] > before), None))
         assert after > before
         assert stop(again, signal.SIGTERM) == 0
+    finally:
+        close(again)
+
+
+def test_after_it_was_killed_during_a_poll_the_next_one_goes_on_with_that_source_at_once(running: Running) -> None:
+    def done() -> int:
+        with running.database().read() as connection:
+            query = select(func.count()).where(poll.c.source == "trader_grades", poll.c.status == "done")
+            return connection.scalar(query) or 0
+
+    eventually(done)
+    running.process.kill()
+    running.process.wait(10)
+    before, until = done(), int(time.time() * 1000) + 30 * MINUTE
+    orphan = {"source": "trader_grades", "selection": "all", "slot": 0, "status": "running", "lease": "gone"}
+    with running.database().write() as connection:
+        connection.execute(insert(poll).values(**orphan, lease_until=until, started_at=until))
+    again = start(running.data, "--day", "1s", "--tokens", "80")
+    try:
+        assert eventually(lambda: done() > before, 20)
     finally:
         close(again)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from integration.domain import bundle
 from integration.domain.catalogue import Source, Trigger
-from integration.domain.errors import NotFound, TooMany
+from integration.domain.errors import InvalidInput, NotFound, TooMany
 from integration.domain.ids import feed_id
 from integration.domain.payload import id_of
 from integration.domain.retry import DAY
@@ -130,6 +130,9 @@ def _seq(connection: Connection, identity: str | None, field: str) -> int | None
         return None
     seq = events.known(connection, [identity]).get(identity)
     if seq is None:
+        if identity.startswith("bnd_"):
+            text = f"{field}: A bundle's id is no cursor. Send X-Next-Cursor (next_cursor), or before_id of its first event."
+            raise InvalidInput(text, field=field)
         raise NotFound(f"There is no event {identity[:40]!r} (any more); leave {field} out to start anew.", field=field)
     return seq
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as Xml
@@ -22,6 +23,8 @@ FIRST = (
 )  # fmt: skip
 #: With these a spreadsheet takes a text for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: What no XML document may hold (XML 1.0, production 2): with one of these a whole feed could not be read.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATOM = "http://www.w3.org/2005/Atom"
 
 
@@ -102,7 +105,7 @@ def as_atom(channel: Channel, events: Sequence[Event], updated: str) -> str:
 
 
 def _add(parent: Xml.Element, name: str, text: str) -> None:
-    Xml.SubElement(parent, name).text = "".join(char for char in text if char >= " " or char in "\t\n")
+    Xml.SubElement(parent, name).text = _NOT_XML.sub("", text)
 
 
 def text_of(event: Event) -> str:

@@ -134,7 +134,7 @@ def test_no_cell_is_a_formula(ada: Asker, market: Market, text: str) -> None:
 
 
 def test_what_no_reader_can_parse_is_not_in_the_atom_feed(ada: Asker, market: Market) -> None:
-    market.name(SubjectRow("token:77", "token", "A\x01<&>\x0b", "X"))
+    market.name(SubjectRow("token:77", "token", "A\x01<&>\x0b\ufffe\uffff", "X"))
     link = made(ada, scope={"tokens": "77"}, options={"points": 12})
     root = Xml.fromstring(ada.client.get(path(link, "atom")).get_data())
     assert all("A<&>" in (entry.findtext(f"{ATOM}title") or "") for entry in root.findall(f"{ATOM}entry"))

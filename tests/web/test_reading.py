@@ -61,6 +61,9 @@ def test_what_of_a_feed_is_asked_for_is_checked(ada: Asker, market: Market, refu
     refused(ada.get("triggers/grade_changed", before_id="evt_none"), 404, "before_id")
     refused(ada.get("triggers/grade_changed", before_id="evt_a", after_id="evt_b"), 422, "before_id")
     refused(ada.get("triggers/grade_changed", bundle="perhaps"), 422, "bundle")
+    says = refused(ada.get("triggers/grade_changed", bundle=1, after_id="bnd_a"), 422, "after_id")
+    assert "no cursor" in says
+    assert "next_cursor" in says
 
 
 def test_a_feed_that_changed_is_sent_whatever_part_of_it_is_asked_for(ada: Asker, market: Market):

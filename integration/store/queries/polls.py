@@ -38,6 +38,11 @@ def claim(connection: Connection, source: str, selection: str, slot: int, *, lea
     return None if identity is None else int(identity)
 
 
+def let_go(connection: Connection) -> None:
+    """End the leases of all polls that run: for who knows that those who held them are gone."""
+    connection.execute(update(poll).where(poll.c.status == "running").values(lease_until=0))
+
+
 def is_mine(connection: Connection, poll_id: int, lease: str) -> bool:
     """Whether the lease still holds; locks the row to the commit where the database locks rows."""
     query = select(poll.c.id).where(poll.c.id == poll_id, poll.c.lease == lease, poll.c.status == "running").with_for_update()
