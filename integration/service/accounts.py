@@ -9,7 +9,7 @@ from integration.domain.errors import InvalidInput, NotFound, Unauthenticated
 from integration.domain.payload import iso
 from integration.service.hooks import end_hooks_of
 from integration.service.wiring import Gradewire
-from integration.store.queries import accounts
+from integration.store.queries import accounts, feed_links
 from integration.store.secrets import key_hash, key_prefix, new_api_key, new_id
 
 #: Who a key belongs to is remembered for so long (ms): one that another process revokes ends here within that.
@@ -90,12 +90,13 @@ def list_keys(gradewire: Gradewire, email: str | None = None) -> list[dict[str, 
 def revoke_key(gradewire: Gradewire, which: str) -> list[str]:
     """Revoke a key by id or shown prefix; NotFound where no live key matches.
 
-    The REST hooks that it asked for end, and their receivers are told so. What else it subscribed to goes on: it belongs to
-    the account.
+    The REST hooks that it asked for end, and their receivers are told so; the links to feeds that it made end too. What else
+    it subscribed to goes on: it belongs to the account.
     """
     with gradewire.database.write() as connection:
         revoked = accounts.revoke(connection, which, gradewire.now())
         end_hooks_of(gradewire, connection, revoked)
+        feed_links.revoke_of(connection, revoked, gradewire.now())
     forget_owners(gradewire)
     if not revoked:
         raise NotFound(f"There is no active key {which[:40]!r}; `gradewire keys list` shows them.")

@@ -101,7 +101,9 @@ def scope_of(gradewire: Gradewire, connection: Connection, rule: ActiveRule, raw
     for name in raw:
         if name not in SCOPE_FIELDS:
             raise InvalidInput(f"Unknown scope {str(name)[:40]!r}. Use one of {', '.join(SCOPE_FIELDS)}.", field=str(name)[:40])
-    given = {name: raw[name] for name in SCOPE_FIELDS if raw.get(name) not in (None, "", [])}
+        if raw[name] in ("", []):  # a variable that was never filled in must not become everybody
+            raise InvalidInput(f"{name} is empty: name at least one, or leave it out to watch all.", field=name)
+    given = {name: raw[name] for name in SCOPE_FIELDS if raw.get(name) is not None}
     if len(given) > 1:
         raise InvalidInput(f"Choose one of {', '.join(given)}, not several.", field=list(given)[1])
     kind, about = next(iter(given), "any"), rule.source(gradewire.catalogue).subject

@@ -36,10 +36,18 @@ class Opened(NamedTuple):
 
 
 def create_link(
-    gradewire: Gradewire, account_id: str, trigger: str, options: Mapping[str, Any], scope: Mapping[str, Any], label: str = ""
+    gradewire: Gradewire,
+    account_id: str,
+    trigger: str,
+    options: Mapping[str, Any],
+    scope: Mapping[str, Any],
+    label: str = "",
+    *,
+    key_id: str | None = None,
 ) -> Shown:
     """A new link to the feed of a rule within a scope, with its token, which is never shown again.
 
+    `key_id` is the key that asks: once it is revoked, the link is too, so that nobody who had it reads on.
     Raises InvalidInput for options or scope, TooMany at 200 live links an account, or as many feeds.
     """
     rule = ask(gradewire, trigger, options)
@@ -51,7 +59,7 @@ def create_link(
             raise TooMany(f"You have {MOST} links, the most an account may. Revoke one that you do not use.", retry_after=3_600)
         wanted = scope_of(gradewire, connection, rule, scope)
         rules.ensure(connection, rule.id, trigger, rule.semantics, rule.canonical, now)
-        about = {"account_id": account_id, "rule_id": rule.id, "scope": wanted.text, "created_at": now}
+        about = {"account_id": account_id, "rule_id": rule.id, "scope": wanted.text, "key_id": key_id, "created_at": now}
         hidden = {"prefix": token_prefix(token), "sha256": key_hash(token)}
         feed_links.add(connection, id=identity, label=label or rule.trigger.label, **about, **hidden)
         row = feed_links.one(connection, account_id, identity)

@@ -67,10 +67,11 @@ def link_routes(gradewire: Gradewire) -> APIBlueprint:
     @api.doc(
         summary="Make an address under which a rule's events can be read without a key",
         description="For spreadsheets and feed readers: `GET /feed/<token>.csv`, `.json` (JSON Feed 1.1) or `.atom`, newest "
-        "first, 100 events, or `?limit=` up to 1000, with ETag. Whoever has the address can read this feed and nothing else.",
+        "first, 100 events, or `?limit=` up to 1000, with ETag. Whoever has the address can read this feed and nothing else, "
+        "until the link or the key that made it is revoked.",
     )
     def create(json_data: dict[str, Any]) -> Any:
-        return feed_links.create_link(gradewire, g.owner.account_id, **json_data)
+        return feed_links.create_link(gradewire, g.owner.account_id, **json_data, key_id=g.owner.key_id)
 
     @api.get("")
     @api.output(LinkOut(many=True))

@@ -76,7 +76,7 @@ def ifttt_routes(gradewire: Gradewire, window: SlidingWindow) -> APIBlueprint:
             raise InvalidInput("triggerFields is missing: send an object, {} for what is usual.", field="triggerFields")
         if identity is not None and not (isinstance(identity, str) and 0 < len(identity) <= 200):
             raise InvalidInput("trigger_identity must be a text of 1 to 200 characters.", field="trigger_identity")
-        given = {str(name): _text(value) for name, value in fields.items()}
+        given = {str(name): text for name, value in fields.items() if (text := _text(value))}  # it sends what was left empty
         events = ifttt.timeline(gradewire, g.owner, _trigger(gradewire, slug), given, identity, _limit(asked))
         return _json({"data": events})
 

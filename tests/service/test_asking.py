@@ -50,7 +50,6 @@ def scope(here: Script, trigger: str = "sharpe_threshold", **raw: Any) -> Scope:
     ("raw", "wanted"),
     [
         ({}, Scope()),
-        ({"tokens": ""}, Scope()),
         ({"tokens": "btc,3306"}, Scope("tokens", (3306, 3375))),
         ({"tokens": ["Ethereum", 3375, "ETH"]}, Scope("tokens", (3306, 3375))),
         ({"tokens": "sol"}, Scope("tokens", (3988,))),  # ten times as high a rank as the other's
@@ -78,6 +77,8 @@ def test_an_index_rule_takes_indices(here: Script) -> None:
         ({"tokens": "TWIN"}, "tokens", "Twin = 1, Twin Two = 2"),
         ({"tokens": "9" * 5000}, "tokens", "Unknown token"),
         ({"tokens": "\x00"}, "tokens", ""),
+        ({"tokens": ""}, "tokens", "leave it out to watch all"),
+        ({"tokens": []}, "tokens", "leave it out to watch all"),
         ({"tokens": " , "}, "tokens", "Name 1 to 200"),
         ({"tokens": ",".join(["BTC"] * 201)}, "tokens", "Name 1 to 200"),
         ({"category": "store-of-valu"}, "category", "Did you mean store-of-value?"),

@@ -16,6 +16,7 @@ from integration.domain.catalogue import SubjectRow
 from integration.domain.redaction import redacted
 from integration.domain.retry import DAY
 from integration.logs import Renderer
+from integration.service import accounts
 from integration.service.wiring import Gradewire
 from integration.store.tables import feed_link
 from integration.web import create_app
@@ -169,6 +170,16 @@ def test_a_link_is_not_read_more_often_than_any_reader_needs(
     client = create_app(gradewire).test_client()
     link = made(ada)
     assert [client.get(path(link, "csv")).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_link_ends_with_the_key_that_made_it(both: Gradewire, wall: Wall) -> None:
+    small_market(both, wall)
+    ada, other = (asker(create_app(both), both, "ada@example.com") for _ in range(2))
+    link, kept = made(ada), made(other)
+    accounts.revoke_key(both, ada.key[:12] + "…")
+    assert other.client.get(path(link, "csv")).status_code == 404
+    assert other.client.get(path(kept, "csv")).status_code == 200
+    assert [row["id"] for row in other.get("feeds").get_json()] == [kept["id"]]
 
 
 def test_a_link_is_made_and_revoked_on_the_page(gradewire: Gradewire, ada: Asker, market: Market) -> None:

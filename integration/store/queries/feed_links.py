@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select, update
@@ -13,7 +14,7 @@ TOUCH_EVERY = 60_000
 
 
 def add(connection: Connection, **values: Any) -> None:
-    """A new link: id, account_id, rule_id, scope, prefix, sha256, label, created_at."""
+    """A new link: id, account_id, rule_id, scope, prefix, sha256, label, key_id, created_at."""
     connection.execute(feed_link.insert().values(**values))
 
 
@@ -52,6 +53,12 @@ def revoke(connection: Connection, account_id: str | None, identity: str, now: i
     c = feed_link.c
     mine = update(feed_link).where(c.id == identity, c.revoked_at.is_(None))
     connection.execute((mine if account_id is None else mine.where(c.account_id == account_id)).values(revoked_at=now))
+
+
+def revoke_of(connection: Connection, key_ids: Sequence[str], now: int) -> None:
+    """End the live links that these keys asked for."""
+    c = feed_link.c
+    connection.execute(update(feed_link).where(c.key_id.in_(key_ids), c.revoked_at.is_(None)).values(revoked_at=now))
 
 
 def touch(connection: Connection, identity: str, now: int) -> None:

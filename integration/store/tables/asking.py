@@ -109,6 +109,7 @@ feed_link = Table(
     Column("prefix", Text, nullable=False),
     Column("sha256", LargeBinary, nullable=False, unique=True),
     Column("label", Text, nullable=False, server_default=""),
+    Column("key_id", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
