@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from integration.domain.catalogue import Batch, Source, SubjectRow
 from integration.domain.errors import BudgetSpent, UpstreamError
-from integration.domain.retry import DAY, MINUTE
+from integration.domain.retry import DAY
 from integration.service import journal
 from integration.service.deriving import Changed, derive, wanted
 from integration.service.newest import New
@@ -25,9 +25,6 @@ from integration.service.trusting import expected, judge, reached, size
 from integration.service.wiring import Gradewire
 from integration.store.queries import events, polls, readings, subjects
 from integration.tokenmetrics import Fetched
-
-#: A poll's lease: far longer than fetching every page of the largest source takes.
-LEASE = 30 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ def observe(
         slot = gradewire.clock.at(now) if again else gradewire.clock.slot(now, source.cadence)
     lease = secrets.token_hex(8)
     with gradewire.database.write() as connection:
-        poll_id = polls.claim(connection, source.key, selection.name, slot, lease=lease, now=now, until=now + LEASE)
+        poll_id = polls.claim(connection, source.key, selection.name, slot, lease=lease, now=now, until=now + polls.LEASE)
         first = readings.newest_as_of(connection, source.key)
     if poll_id is None:
         return Observed(source.key, selection.name, slot, "waiting")

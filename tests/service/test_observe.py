@@ -15,12 +15,13 @@ from integration.domain.retry import DAY, HOUR
 from integration.sandbox.faults import KINDS
 from integration.service import observe as observing
 from integration.service import storing, subscribe
-from integration.service.observe import LEASE, Observed, observe
+from integration.service.observe import Observed, observe
 from integration.service.selecting import EVERYTHING
 from integration.service.trusting import judge
 from integration.service.wanting import selections
 from integration.store import migrate
 from integration.store.database import Database
+from integration.store.queries import polls
 from integration.store.tables import call, delivery, poll, reading
 from tests.market import Town, at_once, quiet, town
 from tests.service.script import START, Script, script
@@ -375,7 +376,7 @@ def test_a_worker_that_lost_its_lease_commits_nothing(here: Script) -> None:
 
     def too_slow() -> None:
         here.upstream.meanwhile = lambda: None
-        here.wall.ms += LEASE + 1  # type: ignore[attr-defined]
+        here.wall.ms += polls.LEASE + 1  # type: ignore[attr-defined]
         taken.append(observe(other.gradewire, other.catalogue.sources[SHARPE]))
         here.say(SHARPE, 1, {1: 0.2, 2: 7.0})
 
@@ -393,7 +394,7 @@ def test_a_lease_that_holds_keeps_others_away(here: Script) -> None:
     seen: list[str] = []
 
     def look() -> None:
-        here.wall.ms += LEASE - 1  # type: ignore[attr-defined]
+        here.wall.ms += polls.LEASE - 1  # type: ignore[attr-defined]
         seen.append(observe(other.gradewire, other.catalogue.sources[SHARPE]).status)
 
     here.upstream.meanwhile = look

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from integration.store.database import Database
-from integration.store.queries import polls, readings
+from integration.store.queries import calls, polls, readings
 
 NOW = 1_000_000
 
@@ -46,6 +46,15 @@ def test_another_slot_is_claimed_once_the_one_before_ended(database: Database) -
     assert first is not None
     settle(database, first, "a", "failed")
     assert claim(database, "b", slot=1) is not None
+
+
+def test_with_each_call_a_poll_goes_on_and_one_that_makes_none_is_given_up(database: Database) -> None:
+    first, last = claim(database, "a", until=NOW + polls.LEASE), NOW + polls.LEASE - 1
+    assert first is not None
+    with database.write() as connection:
+        calls.record(connection, at=last - 5, endpoint="e", status=200, duration_ms=5, rows=1, poll_id=first)
+    assert claim(database, "b", slot=1, now=last + polls.LEASE) is None
+    assert claim(database, "b", slot=1, now=last + polls.LEASE + 1) is not None
 
 
 def test_a_lease_that_ran_out_is_taken_over_by_one_and_lost_by_the_other(database: Database) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from integration.store.queries import tallies
+from integration.store.queries import polls, tallies
 from integration.store.tables import call
 
 
@@ -21,9 +21,11 @@ def record(
     error: str | None = None,
     poll_id: int | None = None,
 ) -> None:
-    """Keep what became of one call; status 0 means that no answer came. Times are epoch milliseconds."""
+    """Keep what became of one call; status 0 means that no answer came. Times are epoch milliseconds. Its poll goes on."""
     values = {"at": at, "endpoint": endpoint, "status": status, "duration_ms": duration_ms, "rows": rows}
     connection.execute(insert(call).values(**values, error=error, poll_id=poll_id))
+    if poll_id is not None:
+        polls.go_on(connection, poll_id, at + duration_ms)
     tallies.add(connection, "calls", {(endpoint, f"{status // 100}xx" if status else "none"): 1})
 
 

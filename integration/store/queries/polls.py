@@ -10,6 +10,9 @@ from integration.store.queries import tallies
 from integration.store.queries._dialect import insert, lock_sequence
 from integration.store.tables import poll
 
+#: For so long (ms) a poll is its worker's after its last sign of life: longer than a call may take with all of its tries.
+LEASE = 300_000
+
 
 def claim(connection: Connection, source: str, selection: str, slot: int, *, lease: str, now: int, until: int) -> int | None:
     """Take a poll, new or left by a worker whose lease ran out or whose try failed and may be repeated; its id or None.
@@ -36,6 +39,11 @@ def claim(connection: Connection, source: str, selection: str, slot: int, *, lea
     )
     identity = connection.scalar(again)
     return None if identity is None else int(identity)
+
+
+def go_on(connection: Connection, poll_id: int, now: int) -> None:
+    """Renew the lease of a poll that runs: each call shows that whoever makes it is alive."""
+    connection.execute(update(poll).where(poll.c.id == poll_id, poll.c.status == "running").values(lease_until=now + LEASE))
 
 
 def let_go(connection: Connection) -> None:
