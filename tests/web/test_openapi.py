@@ -79,7 +79,7 @@ def test_schemathesis_finds_nothing(both: Gradewire, wall: Wall, monkeypatch: py
     ada = asker(app, both, "ada@example.com")
     something_of_everything(ada)
     with served(app) as url:
-        answers, failures = run(url, ada.key, examples=4)
+        answers, failures = run(url, ada.key, examples=3 if both.database.is_sqlite else 1)
     assert failures == []
     assert not [status for status in answers if status >= 500]
     assert {200, 201, 204, 401, 404, 405, 422} <= answers.keys()
