@@ -38,8 +38,30 @@ ROLL_S = 1.0
 
 
 def drain_all(here: Gradewire, *, seconds: float = 30.0, stop: Callable[[], bool] = lambda: False) -> Counts:
-    """What a worker does on a wake-up: deliver until nothing is due; one full claim wakes one more worker."""
-    return drain(here.database, ways_of(here), now=here.now, seconds=seconds, more=here.wake, stop=stop)
+    """What a worker does on a wake-up: deliver until nothing is due; one full claim wakes one more worker.
+
+    In one process one drain at a time is fastest: what wakes another while it runs is worked off by that one, whose counts
+    have it.
+    """
+    turn, counts = here.memory.setdefault(_TURN, _Turn()), Counts()
+    turn.wanted = True
+    while turn.wanted and turn.lock.acquire(blocking=False):
+        try:
+            turn.wanted = False
+            counts = drain(here.database, ways_of(here), now=here.now, seconds=seconds, more=here.wake, stop=stop)
+        finally:
+            turn.lock.release()
+    return counts
+
+
+_TURN = "drain"
+
+
+class _Turn:
+    """Whose turn it is to drain, and whether somebody wanted to meanwhile."""
+
+    def __init__(self) -> None:
+        self.lock, self.wanted = threading.Lock(), False
 
 
 def drain(
@@ -73,9 +95,9 @@ def drain(
             most = BATCH if left is None else min(BATCH, left)
             batch = claim(database, ways, now(), most)
             if batch.claimed == 0:
-                if not flow.busy:
+                if flow.quiet:
                     return
-                time.sleep(LOOK_S)  # a receiver that takes its time must not keep others' new messages waiting
+                flow.until_quiet(LOOK_S)  # a receiver that takes its time must not keep others' new messages waiting
                 continue
             if first and batch.claimed >= FULL:
                 more()
@@ -106,6 +128,7 @@ def _present(database: Database, name: str, now: int) -> int:
 def _send_all(sender: Sender, flow: _Flow, stop: Callable[[], bool]) -> None:
     claiming = True
     while not flow.broken:
+        flow.tell(busy=not sender.idle)
         if claiming and sender.hungry:
             batch = flow.next(wait=sender.idle)
             if isinstance(batch, Batch):
@@ -113,7 +136,6 @@ def _send_all(sender: Sender, flow: _Flow, stop: Callable[[], bool]) -> None:
             claiming = batch is not _END
         elif stop():
             sender.give_back()
-        flow.busy = not sender.idle
         if sender.idle and not claiming:
             break
         sender.step(0.05)
@@ -139,10 +161,25 @@ class _Flow:
 
     def __init__(self) -> None:
         self.broken = False
-        self.busy = False
+        self._free = threading.Event()
+        self._free.set()
         self._errors: list[BaseException] = []
         self._batches: queue.Queue[object] = queue.Queue(DEPTH)
         self._chunks: queue.Queue[Chunk | None] = queue.Queue(DEPTH)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the sender has nothing to do, and nothing waits for it."""
+        return self._free.is_set() and self._batches.empty()
+
+    def until_quiet(self, seconds: float) -> None:
+        """Wait so long at most, until the sender has nothing to do."""
+        self._free.wait(seconds)
+
+    def tell(self, *, busy: bool) -> None:
+        """The sender has something to do, or nothing."""
+        if busy is self._free.is_set():
+            (self._free.clear if busy else self._free.set)()
 
     def offer(self, batch: object) -> None:
         """Hand a claim to the sender; waits for room."""
@@ -156,9 +193,11 @@ class _Flow:
     def next(self, *, wait: bool) -> object:
         """The next claim, None if there is none yet, _END after the last."""
         try:
-            return self._batches.get(timeout=0.2) if wait else self._batches.get_nowait()
+            found = self._batches.get(timeout=0.2) if wait else self._batches.get_nowait()
         except queue.Empty:
             return None
+        self.tell(busy=True)
+        return found
 
     def record(self, chunk: Chunk) -> None:
         """Hand a chunk to the recorder; waits for room."""

@@ -8,14 +8,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
 from integration.service.claiming import BATCH, LEASE_MS
+from integration.service.sending import HORIZON_MS
 from integration.service.ways import WIDTH
 from integration.store.database import Database
 from integration.store.tables import delivery
+from integration.wire.http import Transport
 from tests.receiver import Answer, Receiver
 from tests.service.given import NOW, Given
 
@@ -49,7 +52,8 @@ def bury(given: Given) -> None:
 @pytest.fixture
 def given(database: Database, receiver: Receiver) -> Iterator[Given]:
     """1,200 deliveries owed to ten receivers."""
-    with closing(Given(database)) as ready:
+    patient = Transport[Any](allow_private=True)  # a busy machine must not look like a receiver that fails
+    with closing(Given(database, transport=patient)) as ready:
         for name in NAMES:
             ready.receives(name, receiver.url(f"/{name}"))
         ready.owes(*NAMES, events=EVENTS)
@@ -60,6 +64,14 @@ def unsettled(given: Given) -> set[tuple[str, int]]:
     """What a worker has claimed and nobody has settled."""
     query = select(delivery.c.destination_id, delivery.c.event_seq).where(delivery.c.state == 0, delivery.c.lease.is_not(None))
     return {(row[0], row[1]) for row in given.query(lambda connection: connection.execute(query).all())}
+
+
+def finish(given: Given) -> None:
+    """Work off what is owed: what a slow receiver's pace put back, too."""
+    given.drain()
+    while given.query(lambda connection: connection.execute(select(delivery.c.id).where(delivery.c.state == 0)).first()):
+        given.clock.ms += HORIZON_MS
+        given.drain()
 
 
 def check(given: Given, receiver: Receiver, in_flight: set[tuple[str, int]]) -> None:
@@ -93,7 +105,7 @@ def test_a_worker_killed_at_any_step_loses_nothing(given: Given, receiver: Recei
     given.drain()  # what nobody had claimed goes at once, the rest when the lease ends
     assert unsettled(given) == in_flight
     given.clock.ms = NOW + LEASE_MS
-    given.drain()
+    finish(given)
     check(given, receiver, in_flight)
 
 
@@ -109,7 +121,7 @@ def test_a_worker_killed_while_it_sends_loses_nothing(given: Given, receiver: Re
     assert in_flight
     receiver.release()
     given.clock.ms = NOW + LEASE_MS
-    given.drain()
+    finish(given)
     check(given, receiver, in_flight)
 
 
@@ -127,5 +139,5 @@ def test_a_worker_killed_over_and_over_gets_there(given: Given, receiver: Receiv
         seen |= unsettled(given)
     assert given.state()["delivered"] > 0
     given.clock.ms = NOW + LEASE_MS
-    given.drain()
+    finish(given)
     check(given, receiver, seen)
