@@ -93,7 +93,7 @@ def _collect_seldom(**_given: Any) -> None:
     among all of that takes a worker an eighth of its time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(20_000, 20, 50)
 
 
 @signals.setup_logging.connect

@@ -165,4 +165,7 @@ def _options(connect_ms: int, total_ms: int, ca_file: str) -> list[tuple[int, An
         (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
         (pycurl.USERAGENT, "Gradewire"),
         (pycurl.POST, 1),
+        # An event is a kilobyte, and of an answer 4 KiB are kept: a thousand requests at once need no more room than that.
+        (pycurl.BUFFERSIZE, 4_096),
+        (pycurl.UPLOAD_BUFFERSIZE, 16_384),
     ]
