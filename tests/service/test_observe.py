@@ -139,7 +139,7 @@ def test_a_restated_newest_value_is_evaluated_again_and_told_once(here: Script) 
     assert [version for *_, version, _ in kept(here)] == [0, 0, 1, 2, 3]
     assert here.told() == [("token:1", 1)]
     assert len(here.owed()) == 1
-    assert here.feed("sharpe_threshold", {"tokens": []})[0]["restated"] is True
+    assert here.feed("sharpe_threshold")[0]["restated"] is True
 
 
 def test_an_older_value_restated_fires_nothing(here: Script) -> None:
