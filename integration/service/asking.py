@@ -57,12 +57,20 @@ def load_options(schema: type[Schema], raw: Mapping[str, Any]) -> dict[str, Any]
     return loaded
 
 
-def split(trigger: Trigger, flat: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(options, scope) from what a query string or a form mixes. A field left empty counts as not given."""
-    given = {name: value for name, value in flat.items() if value not in (None, "", [])}
+def split(trigger: Trigger, flat: Mapping[str, Any], *, form: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(options, scope) from what a query string, a form or a body mixes. A field left empty counts as not given.
+
+    In a body, which is no `form`, one that names nobody and has an empty scope is left to `scope_of`, which refuses it.
+    """
     known = trigger.options().fields
-    scope = {name: value for name, value in given.items() if name in SCOPE_FIELDS and name not in known}
-    return {name: value for name, value in given.items() if name not in scope}, scope
+    whose = {name: value for name, value in flat.items() if name in SCOPE_FIELDS and name not in known}
+    scope = {name: value for name, value in whose.items() if value not in _BLANK}
+    empty = {name: value for name, value in whose.items() if value in ("", [])}
+    options = {name: value for name, value in flat.items() if name not in whose and value not in _BLANK}
+    return options, scope or ({} if form else empty)
+
+
+_BLANK: tuple[Any, ...] = (None, "", [])
 
 
 def first_problem(error: ValidationError) -> tuple[str, str]:

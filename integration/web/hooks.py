@@ -32,7 +32,7 @@ def hook_routes(gradewire: Gradewire) -> APIBlueprint:
         options, scope = json_data["options"], json_data["scope"]
         trigger = gradewire.catalogue.triggers.get(json_data["event"])
         if trigger is not None:
-            mixed = split(trigger, json_data["filters"])
+            mixed = split(trigger, json_data["filters"], form=False)
             options, scope = mixed[0] | options, mixed[1] | scope
         what = (json_data["target_url"], json_data["event"], options, scope, json_data["secret"])
         how = {"corrections": json_data["corrections"], "bundle": json_data["bundle"], "key_id": g.owner.key_id}

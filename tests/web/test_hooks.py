@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from standardwebhooks import Webhook
 
@@ -50,6 +51,14 @@ def test_the_same_hook_again_is_the_same_hook_and_another_address_is_another(ada
     others = [ada.post("hooks", {**body, "target_url": HOOK + "2"}), ada.post("hooks", {**body, "options": {"points": 6}})]
     assert [other.status_code for other in others] == [201, 201]
     assert len({hook["id"] for hook in ada.get("hooks").get_json()}) == 3
+
+
+def test_a_hook_whose_filters_name_nobody_by_mistake_is_refused(ada: Asker, refused: Callable[..., str], market: Market):
+    for filters in ({"tokens": ""}, {"tokens": []}, {"points": 5, "category": ""}):
+        name = "category" if "category" in filters else "tokens"
+        wish = {"target_url": HOOK, "event": "grade_changed", "filters": filters}
+        assert "leave it out to watch all" in refused(ada.post("hooks", wish), 422, name)
+    assert ada.get("hooks").get_json() == []
 
 
 def test_filters_mix_options_and_scope_as_one_form_sends_them(ada: Asker, market: Market):
