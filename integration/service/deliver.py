@@ -40,15 +40,15 @@ ROLL_S = 1.0
 def drain_all(here: Gradewire, *, seconds: float = 30.0, stop: Callable[[], bool] = lambda: False) -> Counts:
     """What a worker does on a wake-up: deliver until nothing is due; one full claim wakes one more worker.
 
-    In one process one drain at a time is fastest: what wakes another while it runs is worked off by that one, whose counts
-    have it.
+    In one process one drain at a time is fastest: who comes while one runs leaves it the word to look once more, and the
+    counts.
     """
     turn, counts = here.memory.setdefault(_TURN, _Turn()), Counts()
     turn.wanted = True
     while turn.wanted and turn.lock.acquire(blocking=False):
         try:
             turn.wanted = False
-            counts = drain(here.database, ways_of(here), now=here.now, seconds=seconds, more=here.wake, stop=stop)
+            counts += drain(here.database, ways_of(here), now=here.now, seconds=seconds, more=here.wake, stop=stop)
         finally:
             turn.lock.release()
     return counts

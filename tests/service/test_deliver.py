@@ -11,7 +11,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import standardwebhooks
@@ -20,10 +21,13 @@ from sqlalchemy.exc import DBAPIError
 
 from integration.domain.message import Message, Retry
 from integration.domain.retry import DAY, HOUR, MINUTE, SCHEDULE, SECOND
+from integration.service import deliver
 from integration.service.claiming import BATCH, HOLD_MS, LEASE_MS, claim
 from integration.service.deliver import drain, send_over
 from integration.service.sending import FLUSH_MS
+from integration.service.settling import Counts
 from integration.service.ways import WIDTH
+from integration.service.wiring import Gradewire
 from integration.store.database import Database
 from integration.store.queries import deliveries, outbox
 from integration.store.tables import delivery, destination, owner_notice, subscription
@@ -82,6 +86,35 @@ def test_everything_due_is_delivered_once_over_many_claims(given: Given, receive
     assert got == sorted((f"/{name}", identity) for name in names for identity in ids)
     assert given.state() == {"delivered": 1330}
     assert len(given.attempts()) == 1330
+
+
+def test_a_drain_ends_with_its_last_answer(one: Given, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliver, "LOOK_S", 600.0)
+    receiver.on("/a", Answer(held=True))
+    draining = threading.Thread(target=one.drain)
+    draining.start()
+    receiver.wait_for(1)
+    time.sleep(0.5)  # by now it has found nothing more, and waits for this answer alone
+    receiver.release()
+    draining.join(30)
+    assert not draining.is_alive()
+    assert one.state() == {"delivered": 1}
+
+
+def test_who_comes_while_a_drain_runs_leaves_it_the_word_to_look_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, came = cast("Gradewire", SimpleNamespace(memory={}, database=None, now=lambda: NOW, wake=lambda: None)), [0, 0]
+
+    def once(*_args: Any, **_more: Any) -> Counts:
+        came[0] += 1
+        if came[0] == 1:
+            came[1] = deliver.drain_all(here).delivered
+        return Counts(delivered=5)
+
+    monkeypatch.setattr(deliver, "drain", once)
+    monkeypatch.setattr(deliver, "ways_of", lambda _here: None)
+    assert deliver.drain_all(here).delivered == 10
+    assert came == [2, 0]
+    assert deliver.drain_all(here).delivered == 5
 
 
 def test_what_is_not_due_yet_waits(one: Given, receiver: Receiver) -> None:
