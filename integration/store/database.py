@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
+from integration.store.peeking import Peeking, Rows
 from integration.store.turns import Turns
 
 _BEGIN = "gradewire_begin"
@@ -26,22 +27,18 @@ def normalise_url(url: str) -> str:
     return url
 
 
-class _Died(Exception):
-    """A connection that was kept is no more."""
-
-
 class Database:
     """Connections of one process to one database."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = make_url(normalise_url(url))
         # An error says what was asked, never with what: it may end in a log.
-        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 20, "hide_parameters": True}
+        options: dict[str, Any] = {"hide_parameters": True}
         if not self.is_sqlite:
-            options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_S, **self.url.query}}
-        self.engine: Engine = create_engine(self.url, **options)
-        self._form: dict[str, Any] = {} if self.is_sqlite else {"binary": True}
-        self._peeking = _unguarded(self.url, options)
+            options["connect_args"] = {"connect_timeout": CONNECT_S, **self.url.query}
+        pool = {"pool_size": pool_size, "max_overflow": 20, "pool_pre_ping": not self.is_sqlite}
+        self.engine: Engine = create_engine(self.url, **options, **pool)
+        self._peeking = Peeking(self.url, options, _map_sqlite if self.is_sqlite else _commit_at_once)
         self._turns = Turns() if self.is_sqlite else None
         if self.is_sqlite:
             event.listen(self.engine, "connect", _configure_sqlite)
@@ -58,30 +55,13 @@ class Database:
         with self.engine.connect() as connection:
             yield connection
 
-    def peek(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The rows of one statement that reads, in the driver's own spelling: a tenth of what a transaction costs.
+    def peek(self, sql: str, parameters: Sequence[str | int]) -> Rows:
+        """The rows of one statement that reads, in a small part of the time that a transaction takes.
 
-        A connection that died while it was not used is made anew.
+        Parameters are written ?1, ?2, … on SQLite and $1, $2, … on PostgreSQL. Texts come as their bytes in UTF-8. A connection
+        that died while it was not used is made anew.
         """
-        try:
-            return self._peek(sql, parameters)
-        except _Died:
-            self._peeking.dispose()  # its fellows died with it
-            return self._peek(sql, parameters)
-
-    def _peek(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        dialect, connection = self._peeking.dialect, self._peeking.raw_connection()
-        try:
-            cursor = connection.cursor(**self._form)
-            cursor.execute(sql, tuple(parameters))
-            return list(cursor.fetchall())
-        except dialect.loaded_dbapi.Error as error:
-            if not dialect.is_disconnect(error, connection.driver_connection, None):
-                raise
-            connection.invalidate(error)
-            raise _Died from error
-        finally:
-            connection.close()
+        return self._peeking.rows(sql, parameters)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -97,26 +77,19 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
-        self._peeking.dispose()
+        self._peeking.close()
 
 
-def _unguarded(url: URL, options: dict[str, Any]) -> Engine:
-    """An engine whose connections have no transactions, are not tried before each use, and are not reset after it."""
-    engine = create_engine(url, **options | {"pool_pre_ping": False, "pool_reset_on_return": None})
-    event.listen(engine, "connect", _map_sqlite if url.get_backend_name() == "sqlite" else _commit_at_once)
-    return engine
-
-
-def _map_sqlite(connection: Any, record: Any) -> None:
-    _configure_sqlite(connection, record)
+def _map_sqlite(connection: Any) -> None:
+    _configure_sqlite(connection)
     connection.execute(f"PRAGMA mmap_size={MAPPED}")
 
 
-def _commit_at_once(connection: Any, _record: Any) -> None:
+def _commit_at_once(connection: Any) -> None:
     connection.autocommit = True
 
 
-def _configure_sqlite(connection: Any, _record: Any) -> None:
+def _configure_sqlite(connection: Any, _record: Any = None) -> None:
     connection.isolation_level = None  # sqlite3 must not begin transactions by itself: _begin_sqlite does
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")

@@ -8,8 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, request
+from flask import Flask, Request, Response, request
 from flask.json.provider import DefaultJSONProvider
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 from integration.derive.openapi import finish
 from integration.derive.webhooks import add_webhooks
@@ -57,6 +58,7 @@ ABOUT = """What changed in the market, as events: read feeds, or have them sent.
 
 Send your API key in the header `X-Api-Key`. Errors are `{"error": {"code", "message", "field"}}`. Times are UTC.
 An event has one id everywhere; sending is at least once, so receivers should ignore an id they have seen."""
+_OF_PROGRAMS = ("/v1/", "/feed/", "/ifttt/")
 #: Everything comes from here, nothing runs that was not written here. Pico draws small icons as data: images.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -69,6 +71,13 @@ class _Json(DefaultJSONProvider):
 
     ensure_ascii = False
     sort_keys = False
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Sessions of the page. Programs send a key: for them none is looked for, and none can be begun."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return None if request.path.startswith(_OF_PROGRAMS) else super().open_session(app, request)
 
 
 def create_app(
@@ -94,6 +103,7 @@ def create_app(
         PERMANENT_SESSION_LIFETIME=timedelta(days=7),
     )
     app.json = _Json(app)
+    app.session_interface = _Sessions()
     app.extensions[NAME] = Streams(gradewire, life_s=stream_s)
     errors.register(app)
     window = SlidingWindow(requests_a_minute)

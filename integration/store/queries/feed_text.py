@@ -1,36 +1,44 @@
-"""The newest of a feed, as often as pollers ask for it: by its index, without a transaction, and in one text."""
+"""The newest of a feed, as often as pollers ask for it: by its index, without a transaction, and no text decoded on its way."""
 
 from __future__ import annotations
 
 from integration.store.database import Database
 
+Ends = tuple[int, int]
+
 _ENDS = "(SELECT min(seq) FROM feed_item WHERE feed_id = {0}), (SELECT max(seq) FROM feed_item WHERE feed_id = {0})"
-#: The rows of the subquery come in its order, which its limit needs.
-_NEWEST = """
-    SELECT CAST(group_concat(payload, ',') AS BLOB) FROM (
-        SELECT e.payload FROM feed_item AS i JOIN event AS e ON e.seq = i.seq
-        WHERE i.feed_id = ? ORDER BY i.seq DESC LIMIT ?
-    )"""
-_ORDERED = """
-    SELECT convert_to(string_agg(payload, ',' ORDER BY seq DESC), 'UTF8') FROM (
-        SELECT e.payload, i.seq FROM feed_item AS i JOIN event AS e ON e.seq = i.seq
-        WHERE i.feed_id = %s ORDER BY i.seq DESC LIMIT %s
-    ) AS newest"""
-#: For SQLite and PostgreSQL: the ends alone, and the ends with the texts.
-_ENDS_ALONE, _WITH_TEXTS = (
-    tuple(f"SELECT {_ENDS.format(mark)}{more}" for mark, more in (("?", sqlite), ("%s", postgresql)))
-    for sqlite, postgresql in (("", ""), (f", ({_NEWEST})", f", ({_ORDERED})"))
-)
+_ENDS_ALONE = {mark: f"SELECT {_ENDS.format(mark + '1')}" for mark in "?$"}
+#: SQLite joins the texts itself, without a word of Python's. The rows of the subquery come in its order, which its limit needs.
+_JOINED = """
+    SELECT {ends}, (
+        SELECT CAST(group_concat(payload, ',') AS BLOB) FROM (
+            SELECT e.payload FROM feed_item AS i JOIN event AS e ON e.seq = i.seq
+            WHERE i.feed_id = ?1 ORDER BY i.seq DESC LIMIT ?2
+        )
+    )""".replace("{ends}", _ENDS.format("?1"))
+#: PostgreSQL sends rows in a quarter less time than it takes to join them; the ends stand above them (2^63 - 1 is no event's
+#: seq). The limit stands in the statement, since a plan for any limit would be one for many rows.
+_IN_ROWS = """
+    SELECT told FROM (
+        SELECT 9223372036854775807 AS place, concat_ws(' ', {ends}) AS told
+        UNION ALL (
+            SELECT i.seq, e.payload FROM feed_item AS i JOIN event AS e ON e.seq = i.seq
+            WHERE i.feed_id = $1 ORDER BY i.seq DESC LIMIT {limit}
+        )
+    ) AS newest ORDER BY place DESC""".replace("{ends}", _ENDS.format("$1"))
 
 
-def ends(database: Database, feed_id: str) -> tuple[int, int]:
+def ends(database: Database, feed_id: str) -> Ends:
     """The seq of a feed's oldest and newest event; zeros where it is empty."""
-    ((oldest, newest),) = database.peek(_ENDS_ALONE[not database.is_sqlite], (feed_id, feed_id))
+    ((oldest, newest),) = database.peek(_ENDS_ALONE["?" if database.is_sqlite else "$"], (feed_id,))
     return oldest or 0, newest or 0
 
 
-def array(database: Database, feed_id: str, limit: int) -> tuple[tuple[int, int], bytes]:
-    """(ends, JSON array) of a feed's newest events, which the database itself joins: no text is decoded on its way through."""
-    given = (feed_id, feed_id, feed_id, limit)
-    ((oldest, newest, texts),) = database.peek(_WITH_TEXTS[not database.is_sqlite], given)
-    return (oldest or 0, newest or 0), b"[%b]" % (texts or b"")
+def array(database: Database, feed_id: str, limit: int) -> tuple[Ends, bytes]:
+    """(ends, JSON array) of a feed's newest events, as of one moment."""
+    if database.is_sqlite:
+        ((oldest, newest, texts),) = database.peek(_JOINED, (feed_id, limit))
+        return (oldest or 0, newest or 0), b"[%b]" % (texts or b"")
+    (above,), *rows = database.peek(_IN_ROWS.replace("{limit}", str(int(limit))), (feed_id,))
+    oldest, newest = map(int, above.split() or (0, 0))
+    return (oldest, newest), b"[%b]" % b",".join([row[0] for row in rows])
