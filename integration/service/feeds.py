@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
@@ -33,8 +33,9 @@ MEMORY = "feeds"
 #: For bundles, so many events of a feed are looked at, and so many told at once.
 LOOKED_AT, MOST_TOLD = 20_000, 2_000
 
-#: (account, trigger, query) of a feed as it was asked for.
-Asked = tuple[str, str, tuple[tuple[str, str], ...]]
+#: (account, trigger, query string) of a feed as it was asked for.
+Asked = tuple[str, str, bytes]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +92,22 @@ def enter(gradewire: Gradewire, account_id: str, trigger: str, options: Mapping[
 
 
 def enter_as_written(gradewire: Gradewire, account_id: str, trigger: Trigger, query: Mapping[str, str]) -> str:
-    """As `enter`, from options and scope as a query mixes them. What they mean is remembered for ten minutes."""
-    known: dict[Asked, tuple[int, str]] = gradewire.memory.setdefault(MEMORY, {})
-    key, now = (account_id, trigger.key, tuple(query.items())), gradewire.now()
-    then, identity = known.get(key, (0, ""))
-    if identity and 0 <= now - then < REMEMBERED:
-        return identity
-    options, scope = split(trigger, query)
-    identity = enter(gradewire, account_id, trigger.key, options, scope)
+    """As `enter`, from options and scope as a query mixes them."""
+    return enter(gradewire, account_id, trigger.key, *split(trigger, query))
+
+
+def remembered(gradewire: Gradewire, asked: Asked, find: Callable[[], T]) -> T:
+    """What a query means, found out once in ten minutes."""
+    known: dict[Asked, tuple[int, T]] = gradewire.memory.setdefault(MEMORY, {})
+    now = gradewire.now()
+    entry = known.get(asked)
+    if entry and 0 <= now - entry[0] < REMEMBERED:
+        return entry[1]
+    meaning = find()
     if len(known) >= MOST_REMEMBERED:
         known.clear()
-    known[key] = now, identity
-    return identity
+    known[asked] = now, meaning
+    return meaning
 
 
 def ends(gradewire: Gradewire, identity: str) -> tuple[int, int]:

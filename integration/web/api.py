@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, NamedTuple
 
 from apiflask import APIBlueprint
 from flask import Response, g, json, request
@@ -60,39 +60,38 @@ def _feed_routes(gradewire: Gradewire, api: APIBlueprint, trigger: Trigger) -> N
     query: Any = feed_query(trigger)
     events: Any = trigger.payload(many=True)
 
-    @api.get(f"/triggers/{trigger.key}", endpoint=f"feed_{trigger.key}")
-    @api.input(query, location="query", validation=False)
     @api.output(events, headers={"X-Next-Cursor": schemas.cursor()})
     @api.doc(
         summary=f"{trigger.label}: its events, newest first",
         description=f"{trigger.description} A bare array. New options begin a feed of their own, filled with the last 30 days.",
         responses={404: "No event has the id `after_id`."},
     )
-    def feed(query_data: Any) -> Response:  # noqa: ARG001 - documented here, checked by the service
-        given = {name: ",".join(values) for name, values in request.args.lists()}
-        wanted = {name: given.pop(name) for name in WINDOW if name in given}
-        window, envelope = _window(wanted), _flag("envelope", wanted)
-        identity = feeds.enter_as_written(gradewire, g.owner.account_id, trigger, given)
-        array: bytes | None = None
+    def feed() -> Response:
+        query_string = (g.owner.account_id, trigger.key, request.query_string)
+        asked = feeds.remembered(gradewire, query_string, lambda: _asked(gradewire, trigger))
+        window, array = asked.window, None
         if window.plain and "If-None-Match" not in request.headers:
-            ends, array = feeds.array(gradewire, identity, window.limit)
+            ends, array = feeds.array(gradewire, asked.feed, window.limit)
         else:
-            ends = feeds.ends(gradewire, identity)
-        tag = tag_of(identity, wanted, ends)
+            ends = feeds.ends(gradewire, asked.feed)
+        tag = tag_of(asked.feed, asked.written, ends)
         if is_known(tag):
             return not_modified(tag)
         if array is None and window.plain:
-            _, array = feeds.array(gradewire, identity, window.limit)
+            _, array = feeds.array(gradewire, asked.feed, window.limit)
         newest = None if array is None else id_of(array[:200].decode(errors="ignore")) or None
         if array is None:
-            page = feeds.page(gradewire, identity, window)
+            page = feeds.page(gradewire, asked.feed, window)
             array, newest = f"[{','.join(page.texts)}]".encode(), page.newest
         cursor = json.dumps(newest or window.after_id).encode()
-        answer = _json(b'{"data":%b,"next_cursor":%b}' % (array, cursor) if envelope else array)
+        answer = _json(b'{"data":%b,"next_cursor":%b}' % (array, cursor) if asked.envelope else array)
         if newest:
             answer.headers["X-Next-Cursor"] = newest
         answer.headers["ETag"] = tag
         return answer
+
+    api.input(query, location="query", validation=False)(feed)  # for the documentation; the service itself reads and checks
+    api.get(f"/triggers/{trigger.key}", endpoint=f"feed_{trigger.key}")(feed)
 
     @api.get(f"/triggers/{trigger.key}/sample", endpoint=f"sample_{trigger.key}")
     @api.output(events)
@@ -100,6 +99,22 @@ def _feed_routes(gradewire: Gradewire, api: APIBlueprint, trigger: Trigger) -> N
     def sample() -> Response:
         event = {**trigger.sample, "sandbox": gradewire.settings.sandbox}
         return _json(json.dumps([{**event, **trigger.more(event)}]))
+
+
+class _Asked(NamedTuple):
+    """What the query of a feed means, and those of its parameters that choose a part, as they are written."""
+
+    feed: str
+    window: feeds.Window
+    envelope: bool
+    written: dict[str, str]
+
+
+def _asked(gradewire: Gradewire, trigger: Trigger) -> _Asked:
+    given = {name: ",".join(values) for name, values in request.args.lists()}
+    written = {name: given.pop(name) for name in WINDOW if name in given}
+    window, envelope = _window(written), _flag("envelope", written)
+    return _Asked(feeds.enter_as_written(gradewire, g.owner.account_id, trigger, given), window, envelope, written)
 
 
 def _list_route(gradewire: Gradewire, api: APIBlueprint, name: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,27 @@ def test_a_peek_that_is_wrong_says_so(database: Database) -> None:
     with pytest.raises(Exception, match="nothing"):
         database.peek("SELECT 1 FROM nothing", ())
     assert database.peek("SELECT 1", ()) == [(1,)]
+
+
+def test_a_peek_gets_over_statements_that_are_no_longer_ready(database: Database) -> None:
+    """A pooler between us and PostgreSQL may give us another session, which knows none of ours."""
+    mark = "?1" if database.is_sqlite else "CAST($1 AS bigint)"
+    sql = f"SELECT 2 + {mark}"
+    assert database.peek(sql, (40,)) == [(42,)]
+    if not database.is_sqlite:
+        (link,) = database._peeking._idle
+        link.driver.execute("DEALLOCATE ALL")
+    assert database.peek(sql, (40,)) == [(42,)]
+
+
+def test_more_statements_than_are_kept_ready_are_answered_alike(database: Database) -> None:
+    mark = "?1" if database.is_sqlite else "CAST($1 AS text)"
+    for number in range(120):
+        assert database.peek(f"SELECT {number}, {mark}, NULL", ("żółw",)) == [(number, "żółw".encode(), None)]
+    assert database.peek(f"SELECT -1 WHERE {mark} = 'nobody'", ("żółw",)) == []
+
+
+def test_threads_that_peek_at_once_have_a_connection_each(database: Database) -> None:
+    with ThreadPoolExecutor(40) as pool:
+        asked = [pool.submit(database.peek, f"SELECT {number}", ()) for number in range(400)]
+    assert [each.result() for each in asked] == [[(number,)] for number in range(400)]
