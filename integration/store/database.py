@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import make_url
 
 from integration.store.peeking import Peeking, Rows
@@ -15,8 +15,6 @@ from integration.store.turns import Turns
 _BEGIN = "gradewire_begin"
 #: How long PostgreSQL may take to answer a new connection, in seconds, unless its URL says otherwise.
 CONNECT_S = 10
-#: How much of an SQLite file is read through the page cache of the system, without a call for each page (bytes): the most it can.
-MAPPED = 2_147_418_112
 
 
 def normalise_url(url: str) -> str:
@@ -38,10 +36,12 @@ class Database:
             options["connect_args"] = {"connect_timeout": CONNECT_S, **self.url.query}
         pool = {"pool_size": pool_size, "max_overflow": 20, "pool_pre_ping": not self.is_sqlite}
         self.engine: Engine = create_engine(self.url, **options, **pool)
-        self._peeking = Peeking(self.url, options, _map_sqlite if self.is_sqlite else _commit_at_once)
+        unpooled = create_engine(self.url, **options, poolclass=NullPool)
+        self._peeking = Peeking(unpooled)
         self._turns = Turns() if self.is_sqlite else None
         if self.is_sqlite:
             event.listen(self.engine, "connect", _configure_sqlite)
+            event.listen(unpooled, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @property
@@ -80,16 +80,7 @@ class Database:
         self._peeking.close()
 
 
-def _map_sqlite(connection: Any) -> None:
-    _configure_sqlite(connection)
-    connection.execute(f"PRAGMA mmap_size={MAPPED}")
-
-
-def _commit_at_once(connection: Any) -> None:
-    connection.autocommit = True
-
-
-def _configure_sqlite(connection: Any, _record: Any = None) -> None:
+def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # sqlite3 must not begin transactions by itself: _begin_sqlite does
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")

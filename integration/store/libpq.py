@@ -11,8 +11,6 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 
 from integration.store.peeking import Died, Rows
 
-#: So many statements are kept ready on a connection; further ones are planned each time.
-MOST_READY = 50
 BINARY = 1
 #: A statement is not ready (a pooler gave us another session), or cannot be made so again, or its tables have changed.
 _NOT_READY = frozenset({b"26000", b"42P05", b"0A000"})
@@ -21,11 +19,14 @@ _INTEGERS = frozenset({20, 21, 23})
 
 
 class Wire:
-    """A connection of psycopg that is used below its cursors. Statements are written with $1, $2, …"""
+    """A connection of psycopg that is used below its cursors. Each statement is kept ready there: there should be few."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
         self._ready: dict[str, bytes] = {}
+        driver.autocommit = True
+        # A plan for each value would be better by less than it takes to make it.
+        driver.execute("SET plan_cache_mode = force_generic_plan")
 
     def rows(self, sql: str, parameters: Sequence[str | int]) -> Rows:
         """The rows of one statement: integers, and the bytes of everything else. Raises Died or psycopg's error."""
@@ -44,8 +45,6 @@ class Wire:
         """The result of the statement as it is kept ready; None where it cannot be kept."""
         wire, name = self.driver.pgconn, self._ready.get(sql)
         if name is None:
-            if len(self._ready) >= MOST_READY:
-                return None
             name = f"peek_{hashlib.sha256(sql.encode()).hexdigest()[:32]}".encode()  # of its own text, whoever else keeps it
             made = wire.prepare(name, sql.encode())
             if made.status != ExecStatus.COMMAND_OK:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import URL, NullPool, create_engine, event
+from sqlalchemy import Engine
+
+#: How much of an SQLite file is read through the page cache of the system, without a call for each page (bytes): the most it can.
+MAPPED = 2_147_418_112
 
 Rows = list[tuple[Any, ...]]
 
@@ -27,10 +30,9 @@ class Link(Protocol):
 class Peeking:
     """Open connections, as many as threads ask at once; neither tried before a statement nor reset after it."""
 
-    def __init__(self, url: URL, options: dict[str, Any], configure: Callable[[Any], None]) -> None:
-        """`configure` is called with each new connection of the driver."""
-        self._engine = create_engine(url, poolclass=NullPool, **options)
-        event.listen(self._engine, "connect", lambda connection, _record: configure(connection))
+    def __init__(self, engine: Engine) -> None:
+        """The engine opens the connections; it pools none."""
+        self._engine = engine
         self._idle: deque[Link] = deque()
 
     def rows(self, sql: str, parameters: Sequence[str | int]) -> Rows:
@@ -74,6 +76,7 @@ class _SQLite:
     def __init__(self, driver: Any) -> None:
         self.driver = driver
         driver.text_factory = bytes
+        driver.execute(f"PRAGMA mmap_size={MAPPED}")
 
     def rows(self, sql: str, parameters: Sequence[str | int]) -> Rows:
         return list(self.driver.execute(sql, parameters))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from contextlib import suppress
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 

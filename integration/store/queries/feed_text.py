@@ -17,14 +17,13 @@ _JOINED = """
         )
     )""".replace("{ends}", _ENDS.format("?1"))
 #: PostgreSQL sends rows in a quarter less time than it takes to join them; the ends stand above them (2^63 - 1 is no event's
-#: seq). The limit stands in the statement, since a plan for any limit would be one for many rows.
+#: seq). As an array, the seqs are looked up one by one, however large it guesses that tables and feeds are.
 _IN_ROWS = """
     SELECT told FROM (
         SELECT 9223372036854775807 AS place, concat_ws(' ', {ends}) AS told
-        UNION ALL (
-            SELECT i.seq, e.payload FROM feed_item AS i JOIN event AS e ON e.seq = i.seq
-            WHERE i.feed_id = $1 ORDER BY i.seq DESC LIMIT {limit}
-        )
+        UNION ALL
+        SELECT seq, payload FROM event
+        WHERE seq = ANY (ARRAY(SELECT seq FROM feed_item WHERE feed_id = $1 ORDER BY seq DESC LIMIT $2))
     ) AS newest ORDER BY place DESC""".replace("{ends}", _ENDS.format("$1"))
 
 
@@ -39,6 +38,6 @@ def array(database: Database, feed_id: str, limit: int) -> tuple[Ends, bytes]:
     if database.is_sqlite:
         ((oldest, newest, texts),) = database.peek(_JOINED, (feed_id, limit))
         return (oldest or 0, newest or 0), b"[%b]" % (texts or b"")
-    (above,), *rows = database.peek(_IN_ROWS.replace("{limit}", str(int(limit))), (feed_id,))
+    (above,), *rows = database.peek(_IN_ROWS, (feed_id, limit))
     oldest, newest = map(int, above.split() or (0, 0))
     return (oldest, newest), b"[%b]" % b",".join([row[0] for row in rows])
