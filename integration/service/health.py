@@ -20,7 +20,7 @@ from integration.service.needing import shortfalls
 from integration.service.noticing import LAG, lag_text, lags, latest
 from integration.service.readiness import SKEW, Finding, broker, readiness
 from integration.service.wiring import Gradewire, build
-from integration.store import migrate
+from integration.store import schema
 from integration.store.queries import polls, rules, spoilt
 
 
@@ -52,7 +52,7 @@ def _database(gradewire: Gradewire) -> Finding:
     return Finding(
         "good",
         "Database",
-        f"{kind}, schema {migrate.revision(gradewire.database)}, holds readings of {gradewire.settings.upstream}.",
+        f"{kind}, schema {schema.revision(gradewire.database)}, holds readings of {gradewire.settings.upstream}.",
     )
 
 

@@ -25,6 +25,8 @@ HORIZON_MS = 5_000
 CHUNK = 500
 #: What is settled waits no longer than this to be written down: a crash repeats what is not.
 FLUSH_MS = 250
+#: A receiver that answers within this time does so at once: more requests under way would only wait for us.
+AT_ONCE_MS = 20
 #: Messages that may wait in lanes before no more are claimed.
 BACKLOG = 2_000
 
@@ -169,7 +171,7 @@ class Sender:
             work = partial(self._ways.authorization, lane.target.config, request)
             self._helpers.do(work, partial(self._authorized, job, request, headers))
         else:
-            self._transport.start(job, request, headers, retry=job.retry)
+            self._transport.start(job, request, headers, retry=job.retry, at_once=lane.pace_ms < AT_ONCE_MS)
 
     def _request(self, job: Job) -> HttpRequest | Mail:
         channel, config = job.lane.target.channel, job.lane.target.config

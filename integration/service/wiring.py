@@ -19,7 +19,7 @@ from integration.domain.errors import Conflict, Misconfigured
 from integration.domain.retry import DAY, HOUR, MINUTE
 from integration.service.asked import Asked
 from integration.service.evaluate import Catalogue
-from integration.store import migrate
+from integration.store import schema
 from integration.store.budget import Budget
 from integration.store.database import Database
 from integration.store.queries import calls, installation, spoilt
@@ -136,7 +136,7 @@ def build(settings: Settings, **parts: Any) -> Gradewire:
     if settings.database_url.startswith("sqlite"):
         folder.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
-    migrate.upgrade(database)
+    schema.bring_up_to_date(database)
     upstream = settings.upstream
     with database.write() as connection:
         bound = installation.bind(connection, "upstream", upstream)

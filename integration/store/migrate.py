@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import structlog
 from alembic import command
 from alembic.config import Config
@@ -13,9 +11,9 @@ from sqlalchemy import Connection
 
 from integration.store.database import Database
 from integration.store.queries._dialect import lock_schema
+from integration.store.schema import MIGRATIONS
 
 log = structlog.get_logger()
-MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -49,9 +47,3 @@ def downgrade(database: Database, to: str = "base") -> None:
     """Undo migrations, by default all of them: the data goes with the tables."""
     with database.write() as connection:
         command.downgrade(config(connection), to)
-
-
-def revision(database: Database) -> str | None:
-    """The revision that the database is at; None for one that was never migrated."""
-    with database.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision()

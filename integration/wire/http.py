@@ -66,8 +66,11 @@ class Transport(Generic[Tag]):
             return False
         return not retry or self._retries < self.most // 2
 
-    def start(self, tag: Tag, request: HttpRequest, headers: Sequence[str] = (), *, retry: bool = False) -> None:
-        """Begin a request; its end comes from `finished`. `headers` are lines beside the request's own."""
+    def start(
+        self, tag: Tag, request: HttpRequest, headers: Sequence[str] = (), *, retry: bool = False, at_once: bool = True
+    ) -> None:
+        """Begin a request; its end comes from `finished`. `headers` are lines beside the request's own. `at_once`: its
+        receiver is not known to take its time."""
         transfer = self._idle.pop() if self._idle else Transfer(self._objection, self._options)
         try:
             transfer.prepare(tag, request, headers)
@@ -75,7 +78,7 @@ class Transport(Generic[Tag]):
             self._idle.append(transfer)
             self._stillborn.append((tag, Reply(0, error="protocol", detail="the request cannot be written")))
             return
-        transfer.retry, transfer.entered = retry, self._window.enter()
+        transfer.retry, transfer.entered = retry, self._window.enter() if at_once else None
         self._retries += retry
         self._busy.add(transfer)
         self._begin(transfer)
@@ -144,7 +147,8 @@ class Transport(Generic[Tag]):
         self._multi.remove_handle(transfer.curl)
         self._busy.remove(transfer)
         self._retries -= transfer.retry
-        self._window.leave(transfer.entered)
+        if transfer.entered is not None:
+            self._window.leave(transfer.entered)
         self._idle.append(transfer)
         return finished
 

@@ -52,7 +52,8 @@ class Transfer:
 
     def __init__(self, objection: Callable[[str, int], str], options: Sequence[tuple[int, Any]]) -> None:
         self.tag: Any = None
-        self.retry, self.entered = False, 0
+        self.retry = False
+        self.entered: int | None = None
         self.body = bytearray()
         self.retry_after = b""
         self.head_bytes = 0

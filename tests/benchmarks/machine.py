@@ -119,12 +119,14 @@ class Machine:
         """The last words of the newest process."""
         return (self.folder / "stderr").read_text()[-3000:]
 
-    def drained(self, fresh: Database, broker: str, sink: servers.Sink, count: int) -> float:
+    def drained(
+        self, fresh: Database, broker: str, sink: servers.Sink, count: int, destinations: int = seed.DESTINATIONS
+    ) -> float:
         """Owe so many deliveries and wake the workers: seconds until the last outcome is written."""
         client = Celery(broker=broker)
         time.sleep(SETTLE_S)
         before = sink.count()
-        seed.owe(fresh, count)
+        seed.owe(fresh, count, destinations)
         started = time.perf_counter()
         client.send_task("tasks.drain", queue="gradewire")
         self.until(lambda: not seed.pending(fresh))

@@ -20,18 +20,22 @@ from tests.benchmarks.machine import WORKER, Machine, check, peak_mb
 Figures = dict[str, float]
 #: A receiver's answer takes so long, and so many requests are under way.
 LATENCY_MS, CONCURRENT = 50, 1_000
+#: Worker processes.
+PROCESSES = 2
 #: Destinations of which one hangs.
 BESIDE_ONE = 100
 #: The short queue, and how often it is worked off; as much is taken from the long one.
 SHORT, TIMES = 1_000, 20
 
 
-def ours(machine: Machine, fresh: Database, sink: servers.Sink, *, workers: int = 2, **environment: str) -> tuple[float, float]:
+def ours(
+    machine: Machine, fresh: Database, sink: servers.Sink, *, destinations: int = seed.DESTINATIONS, **environment: str
+) -> tuple[float, float]:
     """(deliveries a second, MB of the largest worker), by Celery workers over Redis."""
     broker, count = machine.broker(1), machine.sizes.deliveries
-    with machine.workers(fresh, broker, workers, **environment) as running:
-        machine.drained(fresh, broker, sink, machine.sizes.warm_up)
-        return count / machine.drained(fresh, broker, sink, count), peak_mb(running)
+    with machine.workers(fresh, broker, **environment) as running:
+        machine.drained(fresh, broker, sink, machine.sizes.warm_up, destinations)
+        return count / machine.drained(fresh, broker, sink, count, destinations), peak_mb(running)
 
 
 def compared(machine: Machine, fresh: Database, sink: servers.Sink, count: int, **environment: str) -> float:
@@ -110,14 +114,16 @@ def tls(machine: Machine) -> Figures:
 
 
 def latency(machine: Machine) -> Figures:
-    """The rate at receivers that take 50 ms, as a share of what 1,000 requests under way make possible."""
+    """The rate at receivers that take 50 ms, as a share of what 1,000 requests under way make possible: 500 destinations
+    that allow two each, one by each worker."""
     with ExitStack() as stack:
         receiver = stack.enter_context(machine.process("tests.benchmarks.slow", str(LATENCY_MS)))
         assert receiver.stdout
         port = int(receiver.stdout.readline())
         sink = servers.Sink(port, port)
-        fresh = stack.enter_context(machine.seeded("postgresql", sink.url, concurrency=1))
-        rate, memory = ours(machine, fresh, sink, workers=1)
+        destinations = CONCURRENT // PROCESSES
+        fresh = stack.enter_context(machine.seeded("postgresql", sink.url, destinations=destinations, concurrency=PROCESSES))
+        rate, memory = ours(machine, fresh, sink, destinations=destinations)
     return {"per_second": rate, "share": rate / (CONCURRENT / LATENCY_MS * 1000), "worker_mb": memory}
 
 
