@@ -121,14 +121,16 @@ def claim(connection: Connection, *, lease: str, now: int, until: int, most: int
     return sorted(map(Due._make, due))
 
 
-_STORIES_SQLITE = "SELECT seq, id, created_at, payload, poll_id FROM event WHERE seq IN (SELECT value FROM json_each(?))"
+_STORIES_SQLITE = """
+    SELECT json_group_array(json_array(seq, id, created_at, payload, poll_id))
+    FROM event WHERE seq IN (SELECT value FROM json_each(?))"""
 _STORIES_POSTGRESQL = text("SELECT seq, id, created_at, payload, poll_id FROM event WHERE seq = ANY(CAST(:seqs AS bigint[]))")
 
 
 def stories(connection: Connection, seqs: Sequence[int]) -> dict[int, Story]:
     """Events by seq."""
     if connection.dialect.name == "sqlite":
-        found: Rows = connection.exec_driver_sql(_STORIES_SQLITE, (str(list(seqs)),)).all()
+        found = _json(connection, _STORIES_SQLITE, (str(list(seqs)),))
     else:
         found = _rows(connection, _STORIES_POSTGRESQL, {"seqs": array(seqs)})
     return {row[0]: Story(*row[1:]) for row in found}
@@ -238,8 +240,9 @@ def tried(connection: Connection, attempts: Sequence[Attempt]) -> None:
     _many(connection, _ATTEMPT_SQLITE, _ATTEMPT_POSTGRESQL, attempts)
 
 
-#: Rows in one statement on SQLite: of two sizes only, so that statements stay prepared.
-_ROWS = 100
+#: Rows in one statement on SQLite: of few sizes, so that statements stay prepared, and that few statements are enough. Each lets
+#: go of Python's global lock, and has to win it back from the thread that sends.
+_ROWS = (500, 100, 20, 5, 1)
 
 
 def _many(connection: Connection, sqlite: str, postgresql: TextClause, rows: Sequence[Outcome] | Sequence[Attempt]) -> None:
@@ -248,11 +251,11 @@ def _many(connection: Connection, sqlite: str, postgresql: TextClause, rows: Seq
     if connection.dialect.name == "sqlite":
         row = f"({', '.join('?' * len(rows[0]))})"
         start = 0
-        while start < len(rows):
-            count = _ROWS if len(rows) - start >= _ROWS else 1
-            values = tuple(chain.from_iterable(rows[start : start + count]))
-            connection.exec_driver_sql(sqlite.format(rows=", ".join([row] * count)), values)
-            start += count
+        for count in _ROWS:
+            while len(rows) - start >= count:
+                values = tuple(chain.from_iterable(rows[start : start + count]))
+                connection.exec_driver_sql(sqlite.format(rows=", ".join([row] * count)), values)
+                start += count
     else:
         columns = map(array, zip(*rows, strict=True))
         connection.execute(postgresql, dict(zip(rows[0]._fields, columns, strict=True)))
