@@ -87,12 +87,12 @@ def still_signing(keys: Mapping[str, Any], now: int) -> list[dict[str, Any]]:
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """One entry of the header `webhook-signature`: "v1," and base64. `timestamp` is in whole seconds UTC."""
-    return _v1(secret, _content(message_id, timestamp, body))
+    return _v1(secret, _start(message_id, timestamp), body)
 
 
 def signature_v1a(signing_key: str, message_id: str, timestamp: int, body: bytes) -> str:
     """As `signature`, by ed25519: "v1a," and base64."""
-    return _v1a(signing_key, _content(message_id, timestamp, body))
+    return _v1a(signing_key, _start(message_id, timestamp) + body)
 
 
 def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> tuple[str, str, str]:
@@ -107,28 +107,30 @@ def attempt_headers(keys: Mapping[str, Any], message_id: str, now: int, body: by
     current key's comes first.
     """
     timestamp = now // 1000
-    content = _content(message_id, timestamp, body)
-    told = _v1(keys["secret"], content)
+    start = _start(message_id, timestamp)
+    told = _v1(keys["secret"], start, body)
     if "old_keys" in keys or V1A in keys.get("signatures", ()):
-        told = " ".join([told, *_more(keys, now, content)])
+        told = " ".join([told, *_more(keys, now, start, body)])
     return f"webhook-id: {message_id}", f"webhook-timestamp: {timestamp}", f"webhook-signature: {told}"
 
 
-def _more(keys: Mapping[str, Any], now: int, content: bytes) -> Iterator[str]:
+def _more(keys: Mapping[str, Any], now: int, start: bytes, body: bytes) -> Iterator[str]:
     old = still_signing(keys, now)
-    yield from (_v1(key["secret"], content) for key in old)
+    yield from (_v1(key["secret"], start, body) for key in old)
     if V1A in keys.get("signatures", ()):
-        yield from (_v1a(key["signing_key"], content) for key in (keys, *old) if key.get("signing_key"))
+        yield from (_v1a(key["signing_key"], start + body) for key in (keys, *old) if key.get("signing_key"))
 
 
-def _content(message_id: str, timestamp: int, body: bytes) -> bytes:
-    return f"{message_id}.{timestamp}.".encode() + body
+def _start(message_id: str, timestamp: int) -> bytes:
+    """What is signed before the body."""
+    return f"{message_id}.{timestamp}.".encode()
 
 
-def _v1(secret: str, content: bytes) -> str:
+def _v1(secret: str, start: bytes, body: bytes) -> str:
     begun_inner, begun_outer = _keyed(secret)
     inner, outer = begun_inner.copy(), begun_outer.copy()
-    inner.update(content)
+    inner.update(start)
+    inner.update(body)
     outer.update(inner.digest())
     return "v1," + binascii.b2a_base64(outer.digest(), newline=False).decode()
 

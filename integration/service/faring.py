@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from integration.domain.breaker import DISABLED_AFTER, TRIES, WARNED_AFTER, open_for
-from integration.domain.message import Delivered, Reply, Retry, Verdict
+from integration.domain.message import Dead, Reply, Retry
 from integration.domain.retry import DAY
 from integration.service.ways import Target
 from integration.store.queries import health
@@ -19,14 +19,18 @@ OURS = "proxy"
 Change = Callable[[Connection], None]
 
 
-def note(target: Target, reply: Reply, verdict: Verdict, attempts: int, now: int) -> Iterator[Change]:
-    """What has to be written of a destination after an attempt, the `attempts`-th at its delivery."""
-    if isinstance(verdict, Delivered):
-        target.breaker.note(now, fine=True)
-        if target.opened or target.failing_since is not None:
-            target.opened, target.open_until, target.failing_since, target.warned = 0, 0, None, False
-            yield partial(health.recovered, destination_id=target.id, now=now)
-    elif isinstance(verdict, Retry) and reply.error != OURS:
+def fine(target: Target, now: int) -> Change | None:
+    """What has to be written of a destination after a delivery: nothing, where it was well before."""
+    target.breaker.note(now, fine=True)
+    if not target.opened and target.failing_since is None:
+        return None
+    target.opened, target.open_until, target.failing_since, target.warned = 0, 0, None, False
+    return partial(health.recovered, destination_id=target.id, now=now)
+
+
+def failed(target: Target, reply: Reply, verdict: Retry | Dead, attempts: int, now: int) -> Iterator[Change]:
+    """What has to be written of it after an attempt that failed, the `attempts`-th at its delivery."""
+    if isinstance(verdict, Retry) and reply.error != OURS:
         yield from _failed(target, reply, verdict.reason, attempts, now)
 
 

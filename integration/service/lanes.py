@@ -30,14 +30,10 @@ class Lane:
 
 @dataclass(slots=True)
 class Job:
-    """One request for some of a lane's messages."""
+    """One request for some of a lane's messages; `retry`: any of them was tried before."""
 
     lane: Lane
     owed: list[Owed]
+    retry: bool
     stage: Literal["prepare", "probe", "send"] = "send"
     tokened: bool = False
-
-    @property
-    def retry(self) -> bool:
-        """Whether any of them was tried before."""
-        return any(one.attempts for one in self.owed)

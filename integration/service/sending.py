@@ -156,7 +156,7 @@ class Sender:
         target = lane.target
         peers = self._ways.peers if target.step < EXACT_MS else 1
         target.free_at = max(target.free_at, time.monotonic()) + target.step * peers / 1000
-        job = Job(lane, owed)
+        job = Job(lane, owed, any(one.attempts for one in owed))
         try:
             request = self._request(job)
             headers = () if isinstance(request, Mail) else signature(lane.target.config, request, owed[0].message.id, now)

@@ -83,18 +83,20 @@ class Ledger:
 
     def settle(self, target: Target, one: Owed, reply: Reply, verdict: Verdict, now: int) -> int:
         """Note an attempt and what it means. Returns until when (ms) the destination is to be left alone, 0 for not."""
+        number = one.attempts + 1
         if isinstance(verdict, Delivered):
             self.counts.delivered += 1
-            outcome, name, alone = one.becomes(DELIVERED, now, attempts=one.attempts + 1), "delivered", 0
+            outcome, name, alone = one.becomes(DELIVERED, now, attempts=number), "delivered", 0
+            if (change := faring.fine(target, now)) is not None:
+                self.change(change)
         else:
             verdict = replace(verdict, reason=masked_text(verdict.reason, target.secrets))
             outcome, name, alone = self._not_delivered(target, one, reply, verdict, now)
-        for change in faring.note(target, reply, verdict, one.attempts + 1, now):
-            self.change(change)
-        alone = max(alone, target.open_until if target.open_until > now else 0)
+            self.chunk.changes += faring.failed(target, reply, verdict, number, now)
+            alone = max(alone, target.open_until if target.open_until > now else 0)
         self._note(one, outcome)
         error = _text(f"{reply.error}: {masked_text(reply.detail, target.secrets)}".rstrip(": ")) if reply.error else None
-        head = masked(reply.head[:HEAD_LIMIT], target.secrets) or None
+        head = (masked(reply.head[:HEAD_LIMIT], target.secrets) or None) if reply.head else None
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
         self.attempts.made(target, one, reply, name)
         return alone
