@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from integration.domain.message import Message, Retry
 from integration.domain.retry import DAY, HOUR, MINUTE, SCHEDULE, SECOND
-from integration.service import deliver
+from integration.service import deliver, pipeline
 from integration.service.claiming import BATCH, HOLD_MS, LEASE_MS, claim
 from integration.service.deliver import drain, send_over
 from integration.service.sending import FLUSH_MS
@@ -89,7 +89,7 @@ def test_everything_due_is_delivered_once_over_many_claims(given: Given, receive
 
 
 def test_a_drain_ends_with_its_last_answer(one: Given, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliver, "LOOK_S", 600.0)
+    monkeypatch.setattr(pipeline, "LOOK_S", 600.0)
     receiver.on("/a", Answer(held=True))
     draining = threading.Thread(target=one.drain)
     draining.start()
