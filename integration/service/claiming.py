@@ -106,10 +106,13 @@ class _Event(Mapping[str, Any]):
         return len(self._decoded())
 
 
-def claim(database: Database, ways: Ways, now: int, most: int = BATCH) -> Batch:
-    """Take what is due. What cannot go now is given back in the same transaction: paused, disabled or out of turn."""
+def claim(database: Database, ways: Ways, now: int, most: int = BATCH, *, wait: bool = True) -> Batch:
+    """Take what is due. What cannot go now is given back in the same transaction: paused, disabled or out of turn.
+
+    Raises Busy as `Database.write` does.
+    """
     lease, until = secrets.token_hex(8), now + LEASE_MS
-    with database.write() as connection:
+    with database.write(wait=wait) as connection:
         due = outbox.claim(connection, lease=lease, now=now, until=until, most=most)
         if not due:
             return Batch(0, [])

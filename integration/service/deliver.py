@@ -105,14 +105,15 @@ class _Claims:
     _first: bool = True
     _roll: float = 0.0
 
-    def take(self) -> Batch | None:
-        """What is due; None once no more is to be taken."""
+    def take(self, *, wait: bool = True) -> Batch | None:
+        """What is due; None once no more is to be taken. Raises Busy as `Database.write` does."""
         if self.left == 0 or time.monotonic() > self.until or self.stop():
             return None
         if not self._first and time.monotonic() > self._roll:
             self._roll = time.monotonic() + ROLL_S
             self.ways.peers = _present(self.database, self._name, self.now())
-        batch = claim(self.database, self.ways, self.now(), BATCH if self.left is None else min(BATCH, self.left))
+        most = BATCH if self.left is None else min(BATCH, self.left)
+        batch = claim(self.database, self.ways, self.now(), most, wait=wait)
         if batch.claimed:
             if self._first and batch.claimed >= FULL:
                 self.more()
@@ -135,10 +136,10 @@ def _present(database: Database, name: str, now: int) -> int:
         return installation.call_roll(connection, name, now, int(3_000 * ROLL_S))
 
 
-def _write(database: Database, chunk: Chunk) -> None:
+def _write(database: Database, chunk: Chunk, *, wait: bool = True) -> None:
     for tries in range(1, TRIES + 1):
         try:
-            with database.write() as connection:
+            with database.write(wait=wait) as connection:
                 chunk.write(connection)
             return
         except OperationalError:

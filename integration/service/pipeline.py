@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -12,6 +13,7 @@ from typing import Protocol
 from integration.service.claiming import Batch
 from integration.service.sending import Sender
 from integration.service.settling import Chunk
+from integration.store.turns import Busy
 
 #: Batches that may wait between claiming, sending and recording.
 DEPTH = 2
@@ -20,9 +22,24 @@ LOOK_S = 0.1
 #: How long (seconds) one step of sending waits for something to happen.
 STEP_S = 0.05
 
-#: Takes what is due; None once no more is to be taken.
-Claims = Callable[[], Batch | None]
-Record = Callable[[Chunk], None]
+#: How long (seconds) it waits while others write.
+BUSY_S = 0.001
+
+
+class Claims(Protocol):
+    """Takes what is due."""
+
+    def __call__(self, *, wait: bool = True) -> Batch | None:
+        """None once no more is to be taken. Raises Busy where others write and it is not to wait."""
+
+
+class Write(Protocol):
+    """Writes down what became of deliveries."""
+
+    def __call__(self, chunk: Chunk, *, wait: bool = True) -> None:
+        """Raises Busy as claims do."""
+
+
 Stop = Callable[[], bool]
 
 
@@ -38,28 +55,39 @@ class Pipeline(Protocol):
 
 class InTurn:
     """In one thread. What SQLite does, this process does: threads beside each other would only take turns at Python's lock,
-    and each turn costs as much as half a delivery."""
+    and each turn costs as much as half a delivery. While another process writes, sending goes on."""
 
-    def __init__(self, record: Record) -> None:
-        self.record = record
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._chunks: deque[Chunk] = deque()
+
+    def record(self, chunk: Chunk) -> None:
+        """Keep a chunk until nobody else writes, or too many wait."""
+        self._chunks.append(chunk)
 
     def run(self, claims: Claims, sender: Sender, stop: Stop) -> None:
         """Claim whenever the sender has room."""
         claiming, look = True, 0.0
-        while claiming or not sender.idle:
-            if claiming and sender.hungry and (sender.idle or time.monotonic() >= look):
-                batch = claims()
-                if batch is None or (batch.claimed == 0 and sender.idle):
-                    claiming = False
-                elif batch.claimed:
-                    sender.take(batch)
-                else:
-                    look = time.monotonic() + LOOK_S
-            elif stop():
-                sender.give_back()
-            if not sender.idle:
-                sender.step(STEP_S)
-        sender.flush()
+        while claiming or self._chunks or not sender.idle:
+            pause = STEP_S
+            try:
+                wait = sender.idle or len(self._chunks) > DEPTH
+                while self._chunks:
+                    self._write(self._chunks[0], wait=wait)
+                    self._chunks.popleft()
+                if claiming and sender.hungry and (sender.idle or time.monotonic() >= look):
+                    batch = claims(wait=sender.idle)
+                    if batch is None or (batch.claimed == 0 and sender.idle):
+                        claiming = False
+                    elif batch.claimed:
+                        sender.take(batch)
+                    else:
+                        look = time.monotonic() + LOOK_S
+                elif stop():
+                    sender.give_back()
+            except Busy:
+                pause = BUSY_S
+            sender.step(pause)
 
 
 _END = object()
@@ -68,8 +96,8 @@ _END = object()
 class SideBySide:
     """In three threads, with queues between them: two wait for the server while one sends. An error of one stops them all."""
 
-    def __init__(self, record: Record) -> None:
-        self._write = record
+    def __init__(self, write: Write) -> None:
+        self._write = write
         self._broken = False
         self._free = threading.Event()
         self._free.set()

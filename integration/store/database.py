@@ -8,11 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from integration.store.peeking import Peeking, Rows
-from integration.store.turns import Turns
+from integration.store.turns import Busy, Turns
 
-_BEGIN = "gradewire_begin"
+_BEGIN, _WAIT = "gradewire_begin", "gradewire_wait"
+#: How long SQLite waits for other processes that write (ms).
+PATIENCE_MS = 10_000
 #: How long PostgreSQL may take to answer a new connection, in seconds, unless its URL says otherwise.
 CONNECT_S = 10
 
@@ -64,12 +67,13 @@ class Database:
         return self._peeking.rows(sql, parameters)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, wait: bool = True) -> Iterator[Connection]:
         """One transaction, committed at the end, rolled back on an error. On SQLite it waits for its turn at once: for other
-        threads of this process as long as it takes, for other processes 10 s."""
+        threads of this process as long as it takes, for other processes 10 s; or it raises Busy where it is not to wait."""
+        options: dict[str, Any] = {_BEGIN: "BEGIN IMMEDIATE", _WAIT: wait}
         with (
-            self._turns.take() if self._turns else nullcontext(),
-            self.engine.connect().execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}) as connection,
+            self._turns.take(wait=wait) if self._turns else nullcontext(),
+            self.engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
             yield connection
@@ -82,9 +86,20 @@ class Database:
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # sqlite3 must not begin transactions by itself: _begin_sqlite does
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={PATIENCE_MS}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(str(connection.get_execution_options().get(_BEGIN, "BEGIN")))
+    options = connection.get_execution_options()
+    begin = str(options.get(_BEGIN, "BEGIN"))
+    if options.get(_WAIT, True):
+        connection.exec_driver_sql(begin)
+        return
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        connection.exec_driver_sql(begin)
+    except OperationalError as error:
+        raise Busy from error
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={PATIENCE_MS}")

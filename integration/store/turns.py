@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Busy(Exception):
+    """Others write, and whoever asked was not to wait for them."""
+
+
 class Turns:
     """A lock that is handed to whoever has waited longest.
 
@@ -21,19 +25,24 @@ class Turns:
         self._waiting: deque[threading.Lock] = deque()
 
     @contextmanager
-    def take(self) -> Iterator[None]:
-        """Wait for a turn, and have it until the end of the block. A thread that has it must not ask for another."""
-        self._wait()
+    def take(self, *, wait: bool = True) -> Iterator[None]:
+        """Have a turn until the end of the block, waiting for it if need be. A thread that has it must not ask for another.
+
+        Raises Busy where it would have to wait and is not to.
+        """
+        self._wait(willing=wait)
         try:
             yield
         finally:
             self._pass_on()
 
-    def _wait(self) -> None:
+    def _wait(self, *, willing: bool) -> None:
         with self._lock:
             if not self._taken:
                 self._taken = True
                 return
+            if not willing:
+                raise Busy
             mine = threading.Lock()
             mine.acquire()
             self._waiting.append(mine)

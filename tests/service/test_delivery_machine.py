@@ -76,7 +76,9 @@ class Scripted:
     def has_room(self, *, retry: bool = False) -> bool:
         return len(self._under_way) < self.most
 
-    def start(self, job: Job, _request: HttpRequest, _headers: Sequence[str] = (), *, retry: bool = False) -> None:
+    def start(
+        self, job: Job, _request: HttpRequest, _headers: Sequence[str] = (), *, retry: bool = False, at_once: bool = True
+    ) -> None:
         self._under_way.append(job)
         for one in job.owed:
             self.started(one)

@@ -9,7 +9,7 @@ import pytest
 
 from integration.store.database import Database
 from integration.store.queries import installation
-from integration.store.turns import Turns
+from integration.store.turns import Busy, Turns
 
 
 def test_turns_are_taken_in_the_order_in_which_they_were_asked_for() -> None:
@@ -36,6 +36,43 @@ def test_an_error_passes_the_turn_on() -> None:
         raise ZeroDivisionError
     with turns.take():
         pass
+
+
+def test_who_is_not_to_wait_is_told_that_others_write(sqlite_database: Database) -> None:
+    elsewhere = Database(sqlite_database.url.render_as_string(hide_password=False))  # as another process would
+    for other in (sqlite_database, elsewhere):
+        with other.write() as connection:
+            installation.put(connection, "who", "another")
+            began = time.monotonic()
+            with pytest.raises(Busy), sqlite_database.write(wait=False):
+                pass
+            assert time.monotonic() - began < 5
+        with sqlite_database.write(wait=False) as connection:
+            installation.put(connection, "who", "me")
+        with elsewhere.read() as connection:
+            assert installation.get(connection, "who") == "me"
+    elsewhere.close()
+
+
+def test_who_was_not_to_wait_once_waits_the_next_time(sqlite_database: Database) -> None:
+    elsewhere = Database(sqlite_database.url.render_as_string(hide_password=False))
+    begun = threading.Event()
+
+    def write_a_while() -> None:
+        with elsewhere.write() as connection:
+            installation.put(connection, "who", "another")
+            begun.set()
+            time.sleep(0.5)
+
+    writing = threading.Thread(target=write_a_while)
+    writing.start()
+    begun.wait(5)
+    with pytest.raises(Busy), sqlite_database.write(wait=False):
+        pass
+    with sqlite_database.write() as connection:
+        assert installation.get(connection, "who") == "another"
+    writing.join(5)
+    elsewhere.close()
 
 
 def test_writers_that_hardly_pause_let_others_write(sqlite_database: Database) -> None:
