@@ -30,7 +30,7 @@ from integration.service.ways import WIDTH
 from integration.service.wiring import Gradewire
 from integration.store.database import Database
 from integration.store.queries import deliveries, outbox
-from integration.store.tables import delivery, destination, owner_notice, subscription
+from integration.store.tables import account, delivery, destination, owner_notice, subscription
 from integration.wire.http import Transport
 from tests.receiver import Answer, Receiver
 from tests.servers import free_port
@@ -99,6 +99,24 @@ def test_a_drain_ends_with_its_last_answer(one: Given, receiver: Receiver, monke
     draining.join(30)
     assert not draining.is_alive()
     assert one.state() == {"delivered": 1}
+
+
+def test_sending_goes_on_while_another_process_writes(one: Given, receiver: Receiver) -> None:
+    one.owes("a", events=3)
+    one.change(update(destination).values(concurrency=1))
+    receiver.on("/a", Answer(held=True))
+    elsewhere = Database(one.database.url.render_as_string(hide_password=False))
+    draining = threading.Thread(target=one.drain)
+    draining.start()
+    receiver.wait_for(1)
+    with elsewhere.write() as connection:
+        connection.execute(update(account).values(email="b@example.com"))
+        receiver.release()
+        receiver.wait_for(4)
+    draining.join(30)
+    assert not draining.is_alive()
+    assert one.state() == {"delivered": 4}
+    elsewhere.close()
 
 
 def test_who_comes_while_a_drain_runs_leaves_it_the_word_to_look_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
