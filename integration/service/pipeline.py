@@ -21,8 +21,7 @@ DEPTH = 2
 LOOK_S = 0.1
 #: How long (seconds) one step of sending waits for something to happen.
 STEP_S = 0.05
-
-#: How long (seconds) it waits while others write.
+#: The same while others write.
 BUSY_S = 0.001
 
 
