@@ -110,8 +110,8 @@ class _Claims:
         if self.left == 0 or time.monotonic() > self.until or self.stop():
             return None
         if not self._first and time.monotonic() > self._roll:
+            self.ways.peers = _present(self.database, self._name, self.now(), wait=wait)
             self._roll = time.monotonic() + ROLL_S
-            self.ways.peers = _present(self.database, self._name, self.now())
         most = BATCH if self.left is None else min(BATCH, self.left)
         batch = claim(self.database, self.ways, self.now(), most, wait=wait)
         if batch.claimed:
@@ -130,9 +130,9 @@ class _Claims:
                 installation.leave(connection, self._name)
 
 
-def _present(database: Database, name: str, now: int) -> int:
+def _present(database: Database, name: str, now: int, *, wait: bool) -> int:
     """How many workers deliver at the moment: each takes its share of what a destination allows."""
-    with database.write() as connection:
+    with database.write(wait=wait) as connection:
         return installation.call_roll(connection, name, now, int(3_000 * ROLL_S))
 
 

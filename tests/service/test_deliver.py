@@ -111,6 +111,7 @@ def test_sending_goes_on_while_another_process_writes(one: Given, receiver: Rece
     receiver.wait_for(1)
     with elsewhere.write() as connection:
         connection.execute(update(account).values(email="b@example.com"))
+        time.sleep(1.2)  # by now the worker has wanted to say again that it delivers
         receiver.release()
         receiver.wait_for(4)
     draining.join(30)
