@@ -55,7 +55,8 @@ class Transfer:
         self.retry = False
         self.entered: int | None = None
         self.body = bytearray()
-        self.head: list[bytes] = []
+        self.retry_after = b""
+        self.head_bytes = 0
         self.opened = False
         self.refused = self.failed = ""
         self.method, self.fresh, self.keep = "POST", False, 0
@@ -65,7 +66,7 @@ class Transfer:
         for option, value in options:
             self.curl.setopt(option, value)
         self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
-        self.curl.setopt(pycurl.HEADERFUNCTION, self.head.append)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._header)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._write)
         self.curl.transfer = self
 
@@ -85,6 +86,14 @@ class Transfer:
                 return opened
         return int(pycurl.SOCKET_BAD)
 
+    def _header(self, line: bytes) -> int | None:
+        self.head_bytes += len(line)
+        if self.head_bytes > READ_LIMIT:
+            return 0
+        if line[0] in b"Rr" and line[:12].lower() == b"retry-after:" and not self.retry_after:
+            self.retry_after = line[12:]
+        return None
+
     def _write(self, chunk: bytes) -> int | None:
         self.body += chunk
         return None if len(self.body) <= max(READ_LIMIT, self.keep) else 0
@@ -94,7 +103,8 @@ class Transfer:
         curl = self.curl
         self.tag, self.keep, self.taken_at = tag, request.keep, request.taken_at
         self.body.clear()
-        self.head.clear()
+        self.retry_after = b""
+        self.head_bytes = 0
         self.opened = False
         self.refused = self.failed = ""
         curl.setopt(pycurl.URL, request.url.encode())
@@ -113,9 +123,12 @@ class Transfer:
     def reply(self, number: int, text: str, now: Callable[[], float]) -> Reply:
         """What the finished transfer means; `number` is libcurl's, 0 for success."""
         took = int(self.curl.getinfo(pycurl.TOTAL_TIME) * 1000)
+        if self.head_bytes > READ_LIMIT:
+            return Reply(0, error="protocol", detail="the answer's head is too long", ambiguous=True, duration_ms=took)
         if number == 0 or number in _ANSWERED:
             status = self.curl.getinfo(pycurl.RESPONSE_CODE)
-            wish = None if 200 <= status < 300 else self._wish(now)
+            wanted = self.retry_after and not 200 <= status < 300
+            wish = seconds_asked(self.retry_after.decode("latin-1"), now()) if wanted else None
             taken = self.taken_at is not None and 300 <= status < 400 and self._leads_to(self.taken_at)
             head = bytes(self.body[: self.keep])
             self.body.clear()
@@ -127,13 +140,6 @@ class Transfer:
         # they name the host at most.
         sent = self.curl.getinfo(pycurl.REQUEST_SIZE) > 0
         return Reply(0, error=_MARKS.get(number, "failed"), detail="" if sent else text[:200], ambiguous=sent, duration_ms=took)
-
-    def _wish(self, now: Callable[[], float]) -> str | None:
-        """The first Retry-After, in seconds."""
-        for line in self.head:
-            if line[:12].lower() == b"retry-after:":
-                return seconds_asked(line[12:].decode("latin-1"), now())
-        return None
 
     def _leads_to(self, host: str) -> bool:
         """Whether the answer redirects to a host, over TLS."""
