@@ -47,7 +47,6 @@ def check_secret(secret: str) -> str:
     return secret
 
 
-@lru_cache(maxsize=20_000)
 def _keyed(secret: str) -> tuple[Any, Any]:
     """The two hashes of HMAC (RFC 2104), begun with a key: to go on from copies of them takes half as long as Python's `hmac`."""
     text = secret.removeprefix(PREFIX)
@@ -87,7 +86,7 @@ def still_signing(keys: Mapping[str, Any], now: int) -> list[dict[str, Any]]:
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """One entry of the header `webhook-signature`: "v1," and base64. `timestamp` is in whole seconds UTC."""
-    return _v1(secret, _start(message_id, timestamp), body)
+    return _v1(_keyed(secret), _start(message_id, timestamp), body)
 
 
 def signature_v1a(signing_key: str, message_id: str, timestamp: int, body: bytes) -> str:
@@ -97,28 +96,35 @@ def signature_v1a(signing_key: str, message_id: str, timestamp: int, body: bytes
 
 def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> tuple[str, str, str]:
     """The three header lines of an attempt that one secret signs."""
-    return attempt_headers({"secret": secret}, message_id, timestamp * 1000, body)
+    return Signer({"secret": secret}).headers(message_id, timestamp * 1000, body)
 
 
-def attempt_headers(keys: Mapping[str, Any], message_id: str, now: int, body: bytes) -> tuple[str, str, str]:
-    """The three header lines of an attempt at `now` (ms); each has its own timestamp, hence its own signatures.
+class Signer:
+    """Signs for one destination; `keys` are its settings. Made once and kept, it signs twice as fast."""
 
-    `keys` are a destination's settings. Every v1 comes before every v1a, for most verifiers know only v1; of each, the
-    current key's comes first.
-    """
-    timestamp = now // 1000
-    start = _start(message_id, timestamp)
-    told = _v1(keys["secret"], start, body)
-    if "old_keys" in keys or V1A in keys.get("signatures", ()):
-        told = " ".join([told, *_more(keys, now, start, body)])
-    return f"webhook-id: {message_id}", f"webhook-timestamp: {timestamp}", f"webhook-signature: {told}"
+    __slots__ = ("_alone", "_hashes", "_keys")
 
+    def __init__(self, keys: Mapping[str, Any]) -> None:
+        self._keys, self._hashes = keys, _keyed(keys["secret"])
+        self._alone = "old_keys" not in keys and V1A not in keys.get("signatures", ())
 
-def _more(keys: Mapping[str, Any], now: int, start: bytes, body: bytes) -> Iterator[str]:
-    old = still_signing(keys, now)
-    yield from (_v1(key["secret"], start, body) for key in old)
-    if V1A in keys.get("signatures", ()):
-        yield from (_v1a(key["signing_key"], start + body) for key in (keys, *old) if key.get("signing_key"))
+    def headers(self, message_id: str, now: int, body: bytes) -> tuple[str, str, str]:
+        """The three header lines of an attempt at `now` (ms); each has its own timestamp, hence its own signatures.
+
+        Every v1 comes before every v1a, for most verifiers know only v1; of each, the current key's comes first.
+        """
+        timestamp = now // 1000
+        start = _start(message_id, timestamp)
+        told = _v1(self._hashes, start, body)
+        if not self._alone:
+            told = " ".join([told, *self._more(now, start, body)])
+        return f"webhook-id: {message_id}", f"webhook-timestamp: {timestamp}", f"webhook-signature: {told}"
+
+    def _more(self, now: int, start: bytes, body: bytes) -> Iterator[str]:
+        old = still_signing(self._keys, now)
+        yield from (_v1(_keyed(key["secret"]), start, body) for key in old)
+        if V1A in self._keys.get("signatures", ()):
+            yield from (_v1a(key["signing_key"], start + body) for key in (self._keys, *old) if key.get("signing_key"))
 
 
 def _start(message_id: str, timestamp: int) -> bytes:
@@ -126,9 +132,8 @@ def _start(message_id: str, timestamp: int) -> bytes:
     return f"{message_id}.{timestamp}.".encode()
 
 
-def _v1(secret: str, start: bytes, body: bytes) -> str:
-    begun_inner, begun_outer = _keyed(secret)
-    inner, outer = begun_inner.copy(), begun_outer.copy()
+def _v1(begun: tuple[Any, Any], start: bytes, body: bytes) -> str:
+    inner, outer = begun[0].copy(), begun[1].copy()
     inner.update(start)
     inner.update(body)
     outer.update(inner.digest())

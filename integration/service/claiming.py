@@ -8,7 +8,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -170,7 +170,7 @@ def _one_each(connection: Connection, part: Sequence[Due], old: Sequence[Due], l
         digests.gather(connection, subscription, row.id, lease=lease, before=before, now=now, most=MOST)
     gone = digests.grouped(connection, [row.id for row in old])
     first = {row.id for row in leads.values()}
-    return [row._replace(lead_id=row.id) if row.id in first else row for row in part if row.id not in gone]
+    return [replace(row, lead_id=row.id) if row.id in first else row for row in part if row.id not in gone]
 
 
 def _messages(

@@ -14,12 +14,13 @@ from sqlalchemy.exc import OperationalError
 
 from integration.domain.catalogue import Channel
 from integration.domain.message import Mail, Message, Reply, Verdict
+from integration.domain.signing import Signer
 from integration.service import journal
 from integration.service.claiming import BATCH, FULL, Batch, claim
 from integration.service.pipeline import InTurn, Pipeline, SideBySide
 from integration.service.sending import Sender
 from integration.service.settling import Chunk, Counts
-from integration.service.ways import Ways, build_ways, signature, ways_of
+from integration.service.ways import Ways, build_ways, ways_of
 from integration.store.database import Database
 from integration.store.queries import installation
 from integration.wire.google import TokenRefused
@@ -165,7 +166,8 @@ def send_over(
         reply = ways.mail(request)
     else:
         try:
-            headers = (*signature(config, request, messages[0].id, now), *ways.authorization(config, request))
+            signed = Signer(config).headers(messages[0].id, now, request.body) if request.signed else ()
+            headers = (*signed, *ways.authorization(config, request))
             reply = ways.transport.send(request, headers)
         except TokenRefused as refused:
             reply = refused.reply

@@ -54,7 +54,8 @@ class Pipeline(Protocol):
 
 class InTurn:
     """In one thread. What SQLite does, this process does: threads beside each other would only take turns at Python's lock,
-    and each turn costs as much as half a delivery. While another process writes, sending goes on."""
+    and each turn costs as much as half a delivery. Receivers answer while it writes, and while another process writes, sending
+    goes on."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
@@ -69,6 +70,8 @@ class InTurn:
         claiming, look = True, 0.0
         while claiming or self._chunks or not sender.idle:
             pause = STEP_S
+            if self._chunks:
+                sender.begin()
             try:
                 wait = sender.idle or len(self._chunks) > DEPTH
                 while self._chunks:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from operator import attrgetter
 
 from integration.domain.message import Delivered, HttpRequest, Mail, Reply, Retry, Verdict
 from integration.domain.retry import SCHEDULE
@@ -15,7 +16,7 @@ from integration.service.claiming import EXACT_MS, Batch, Owed
 from integration.service.helping import Helpers
 from integration.service.lanes import Job, Lane
 from integration.service.settling import Chunk, Ledger
-from integration.service.ways import Ways, signature
+from integration.service.ways import Ways
 from integration.store.queries import outbox
 from integration.wire.google import TokenRefused
 
@@ -29,6 +30,10 @@ FLUSH_MS = 250
 AT_ONCE_MS = 20
 #: Messages that may wait in lanes before no more are claimed.
 BACKLOG = 2_000
+#: Where fewer wait, more are claimed: while others write, there is something to send.
+RESERVE = 100
+
+_ATTEMPTS, _MESSAGE = attrgetter("attempts"), attrgetter("message")
 
 
 class Sender:
@@ -54,8 +59,8 @@ class Sender:
 
     @property
     def hungry(self) -> bool:
-        """Whether there is room that no waiting message can use."""
-        return not self._ready and self._waiting < BACKLOG and self._transport.has_room()
+        """Whether few messages wait, or there is room that none of them can use."""
+        return self._waiting < RESERVE or (not self._ready and self._waiting < BACKLOG and self._transport.has_room())
 
     def take(self, batch: Batch) -> None:
         """Add what a claim brought."""
@@ -72,23 +77,23 @@ class Sender:
             self._waiting += len(owed)
             self._queue(lane)
 
+    def begin(self) -> None:
+        """Start what can start: receivers have it while something else is done here."""
+        self._start_ready(self._now())
+        self._transport.push()
+
     def step(self, timeout: float) -> None:
         """Start what can start and take in what is over, waiting up to `timeout` seconds for something to be."""
         now = self._now()
         timeout = self._turn_up(timeout)
-        while self._ready and self._transport.has_room():
-            lane = self._ready.popleft()
-            lane.queued = False
-            if lane.waiting and lane.waiting[0].attempts and not self._transport.has_room(retry=True):
-                self._put_retries_back(lane, now + HORIZON_MS)
-            else:
-                self._start(lane, now)
-            self._queue(lane)
+        self._start_ready(now)
         if self._transport.in_flight:
             over = self._transport.finished(min(timeout, 0.02) if self._helpers.busy else timeout)
             now = self._now()
             for job, reply in over:
                 self._over(job, reply, now)
+                if len(self._ledger.chunk.outcomes) >= CHUNK:
+                    self.flush()
             timeout = 0
         if self._helpers.busy:
             self._helpers.run(timeout)
@@ -97,7 +102,7 @@ class Sender:
         if self._settled_since is None and self._ledger.chunk:
             self._settled_since = now
         waited = now - self._settled_since if self._settled_since is not None else 0
-        if self.idle or len(self._ledger.chunk.outcomes) >= CHUNK or not 0 <= waited < FLUSH_MS:
+        if self.idle or not 0 <= waited < FLUSH_MS:
             self.flush()
 
     def flush(self) -> None:
@@ -118,7 +123,8 @@ class Sender:
     # -- starting ----------------------------------------------------------------------------------------------------
 
     def _queue(self, lane: Lane) -> None:
-        if lane.waiting and not lane.queued and lane.in_flight < lane.width(self._ways.peers):
+        """Let a lane in which something waits start again as soon as it may."""
+        if not lane.queued and lane.in_flight < lane.width(self._ways.peers):
             lane.queued = True
             if lane.target.free_at > time.monotonic():
                 heappush(self._timed, (lane.target.free_at, next(self._numbers), lane))
@@ -131,6 +137,17 @@ class Sender:
         while self._timed and self._timed[0][0] <= now:
             self._ready.append(heappop(self._timed)[2])
         return min(timeout, self._timed[0][0] - now) if self._timed else timeout
+
+    def _start_ready(self, now: int) -> None:
+        while self._ready and self._transport.has_room():
+            lane = self._ready.popleft()
+            lane.queued = False
+            if lane.waiting and lane.waiting[0].attempts and not self._transport.has_room(retry=True):
+                self._put_retries_back(lane, now + HORIZON_MS)
+            else:
+                self._start(lane, now)
+            if lane.waiting:
+                self._queue(lane)
 
     def _start(self, lane: Lane, now: int) -> None:
         owed: list[Owed] = []
@@ -156,10 +173,10 @@ class Sender:
         target = lane.target
         peers = self._ways.peers if target.step < EXACT_MS else 1
         target.free_at = max(target.free_at, time.monotonic()) + target.step * peers / 1000
-        job = Job(lane, owed, any(one.attempts for one in owed))
+        job = Job(lane, owed, any(map(_ATTEMPTS, owed)))
         try:
             request = self._request(job)
-            headers = () if isinstance(request, Mail) else signature(lane.target.config, request, owed[0].message.id, now)
+            headers = () if isinstance(request, Mail) else target.signature(request, owed[0].message.id, now)
         except Exception as error:
             self._unrendered(lane, owed, error, now)
             return
@@ -181,7 +198,7 @@ class Sender:
         if channel.probe is not None and (unsure := [one.message for one in job.owed if one.ambiguous]):
             job.stage = "probe"
             return channel.probe(unsure, config)
-        return channel.render([one.message for one in job.owed], config)
+        return channel.render(list(map(_MESSAGE, job.owed)), config)
 
     def _unrendered(self, lane: Lane, owed: list[Owed], error: Exception, now: int) -> None:
         """A channel's mistake ends the message it is about, never the batch: find the one, go on with the others."""
@@ -237,7 +254,8 @@ class Sender:
             for one in rest:
                 one.ambiguous = False
             self._go_on(lane, rest, now)
-        self._queue(lane)
+        if lane.waiting:
+            self._queue(lane)
 
     def _arrived(self, job: Job, reply: Reply) -> list[Owed]:
         """Of the messages whose arrival was in doubt, those that a probe found."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
@@ -25,6 +26,8 @@ _UNWELL = (0, 429, 503)
 REASON_LENGTH = 500
 #: How much of an answer is kept with an attempt.
 HEAD_LIMIT = 4 * 1024
+
+_KIND = attrgetter("outcome", "status", "error")
 
 
 @dataclass(slots=True)
@@ -48,7 +51,14 @@ class Chunk:
         for change in self.changes:
             change(connection)
         # Last, for all workers count in the same rows: none holds them longer than its commit takes.
-        tallies.add(connection, "attempts", Counter((each.outcome, failure(each.status, each.error)) for each in self.attempts))
+        tallies.add(connection, "attempts", self._kinds())
+
+    def _kinds(self) -> Counter[tuple[str, ...]]:
+        """How many attempts there are of each outcome and failure."""
+        kinds: Counter[tuple[str, ...]] = Counter()
+        for (outcome, status, error), number in Counter(map(_KIND, self.attempts)).items():
+            kinds[outcome, failure(status, error)] += number
+        return kinds
 
 
 @dataclass(slots=True)
@@ -86,7 +96,7 @@ class Ledger:
         number = one.attempts + 1
         if isinstance(verdict, Delivered):
             self.counts.delivered += 1
-            outcome, name, alone = one.becomes(DELIVERED, now, attempts=number), "delivered", 0
+            outcome, name, alone = Outcome(DELIVERED, number, 0, now, now, None, one.id, one.lease), "delivered", 0
             if (change := faring.fine(target, now)) is not None:
                 self.change(change)
         else:

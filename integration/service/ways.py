@@ -12,7 +12,7 @@ from integration.config import Settings
 from integration.domain.breaker import Breaker
 from integration.domain.catalogue import Channel
 from integration.domain.message import HttpRequest, Mail, Reply
-from integration.domain.signing import attempt_headers
+from integration.domain.signing import Signer
 from integration.wire import google
 from integration.wire.egress import ProxiedTransport
 from integration.wire.google import GoogleTokens, TokenRefused
@@ -52,6 +52,15 @@ class Target:
     open_until: int = 0
     breaker: Breaker = field(default_factory=Breaker)
     _secrets: tuple[str, ...] | None = None
+    _signer: Signer | None = None
+
+    def signature(self, request: HttpRequest, message_id: str, now: int) -> tuple[str, ...]:
+        """The header lines of a signed request, for an attempt at `now` (ms)."""
+        if not request.signed:
+            return ()
+        if self._signer is None:
+            self._signer = Signer(self.config)
+        return self._signer.headers(message_id, now, request.body)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -111,11 +120,6 @@ class Ways:
         if self.token_for is None:
             raise TokenRefused("No access tokens are set up.", retryable=True)
         return (f"Authorization: Bearer {self.token_for(config)}",)
-
-
-def signature(config: Mapping[str, Any], request: HttpRequest, message_id: str, now: int) -> tuple[str, ...]:
-    """The header lines of a signed request, for an attempt at `now` (ms)."""
-    return attempt_headers(config, message_id, now, request.body) if request.signed else ()
 
 
 _mine = threading.local()

@@ -104,6 +104,10 @@ class Transport(Generic[Tag]):
             self._window.silence()
         return over
 
+    def push(self) -> None:
+        """Have what was begun on its way, as far as that goes without waiting."""
+        self._sockets.push()
+
     def send(self, request: HttpRequest, headers: Sequence[str] = ()) -> Reply:
         """One request, waited for; while nothing else is under way."""
         self.start(None, request, headers)  # type: ignore[arg-type]

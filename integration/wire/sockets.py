@@ -74,6 +74,11 @@ class Sockets:
                     self._poller.unregister(number)
         return due or bool(found)
 
+    def push(self) -> None:
+        """Let libcurl begin what was added."""
+        if self._timer() == 0:
+            self._act(pycurl.SOCKET_TIMEOUT, 0)
+
     def close(self) -> None:
         """Watch nothing any more; after the multi is closed."""
         if _EPOLL:

@@ -130,8 +130,10 @@ class Transfer:
             wanted = self.retry_after and not 200 <= status < 300
             wish = seconds_asked(self.retry_after.decode("latin-1"), now()) if wanted else None
             taken = self.taken_at is not None and 300 <= status < 400 and self._leads_to(self.taken_at)
-            head = bytes(self.body[: self.keep])
-            self.body.clear()
+            head = b""
+            if self.body:
+                head = bytes(self.body[: self.keep])
+                self.body.clear()
             return Reply(status, head, retry_after=wish, duration_ms=took, taken=taken)
         if not self.opened and (self.refused or self.failed):
             error = "failed" if self.failed else "refused"

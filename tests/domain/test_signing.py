@@ -21,7 +21,7 @@ from integration.domain.errors import Conflict, InvalidInput
 from integration.domain.retry import HOUR
 from integration.domain.signing import (
     MOST_OLD,
-    attempt_headers,
+    Signer,
     check_secret,
     new_secret,
     new_signing_key,
@@ -120,7 +120,7 @@ def test_new_secrets_are_good_and_differ() -> None:
 
 def signatures(keys: dict[str, Any], now: int = AT * 1000, body: bytes = BODY) -> list[str]:
     """The entries of the header, as a receiver splits it."""
-    (line,) = [line for line in attempt_headers(keys, ID, now, body) if line.startswith("webhook-signature: ")]
+    (line,) = [line for line in Signer(keys).headers(ID, now, body) if line.startswith("webhook-signature: ")]
     return line.removeprefix("webhook-signature: ").split(" ")
 
 
@@ -173,7 +173,7 @@ def test_receivers_accept_a_list_by_the_new_secret_and_by_the_old(library: str) 
     verify, refusal = LIBRARIES[library]
     before = {"secret": SECRET, "signing_key": KEY, "signatures": ["v1", "v1a"]}
     after = rotated(before, AT * 1000, HOUR)
-    told = dict(line.split(": ", 1) for line in attempt_headers(after, ID, AT * 1000, BODY))
+    told = dict(line.split(": ", 1) for line in Signer(after).headers(ID, AT * 1000, BODY))
     verify(after["secret"], BODY, told)
     verify(SECRET, BODY, told)
     with pytest.raises(refusal):
