@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from array import array
 
 from integration.domain.retry import DAY, MINUTE, SECOND
 
@@ -18,22 +17,26 @@ WARNED_AFTER = DISABLED_AFTER // 2
 TRIES = 4
 
 
-@dataclass(slots=True)
 class Breaker:
-    """The last attempts at a destination, as this worker saw them."""
+    """The last attempts at a destination, as this worker saw them: in few bytes, for there are many destinations."""
 
-    last: deque[tuple[int, bool]] = field(default_factory=lambda: deque(maxlen=LAST))
+    __slots__ = ("_count", "_last")
+
+    def __init__(self) -> None:
+        # A ring of times (ms), each doubled, and one more where the attempt was fine.
+        self._last, self._count = array("q", bytes(8 * LAST)), 0
 
     def note(self, at: int, *, fine: bool) -> bool:
         """Take in how an attempt ended at a time (ms). True where the breaker has to open: what it knew is then forgotten."""
-        self.last.append((at, fine))
+        self._last[self._count % LAST] = 2 * at + fine
+        self._count += 1
         if fine:
             return False
-        recent = [good for when, good in self.last if at - when < WITHIN]
-        failures = recent.count(False)
+        recent = [each & 1 for each in self._last[: self._count] if at - (each >> 1) < WITHIN]
+        failures = recent.count(0)
         opens = failures >= FAILURES and failures >= SHARE * len(recent)
         if opens:
-            self.last.clear()
+            self._count = 0
         return opens
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,6 +23,7 @@ V1, V1A = "v1", "v1a"
 MOST_OLD = 10
 PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
 _SEED = 32
+_BLOCK = sha256().block_size
 
 
 def new_secret() -> str:
@@ -47,8 +48,9 @@ def check_secret(secret: str) -> str:
     return secret
 
 
-def _keyed(secret: str) -> tuple[Any, Any]:
-    """The two hashes of HMAC (RFC 2104), begun with a key: to go on from copies of them takes half as long as Python's `hmac`."""
+def _keyed(secret: str) -> tuple[bytes, bytes]:
+    """A key as HMAC (RFC 2104) puts it before what it hashes, inside and outside. With both at hand, signing takes half as
+    long as by Python's `hmac`."""
     text = secret.removeprefix(PREFIX)
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
@@ -56,8 +58,8 @@ def _keyed(secret: str) -> tuple[Any, Any]:
         raise InvalidInput("The secret must be `whsec_` followed by base64.", field="secret") from error
     if not 24 <= len(key) <= 64:
         raise InvalidInput("The secret must hold 24 to 64 bytes.", field="secret")
-    block = key.ljust(hashlib.sha256().block_size, b"\0")
-    return hashlib.sha256(bytes(byte ^ 0x36 for byte in block)), hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+    block = key.ljust(_BLOCK, b"\0")
+    return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
 
 
 @lru_cache(maxsize=20_000)
@@ -102,10 +104,10 @@ def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) ->
 class Signer:
     """Signs for one destination; `keys` are its settings. Made once and kept, it signs twice as fast."""
 
-    __slots__ = ("_alone", "_hashes", "_keys")
+    __slots__ = ("_alone", "_begun", "_keys")
 
     def __init__(self, keys: Mapping[str, Any]) -> None:
-        self._keys, self._hashes = keys, _keyed(keys["secret"])
+        self._keys, self._begun = keys, _keyed(keys["secret"])
         self._alone = "old_keys" not in keys and V1A not in keys.get("signatures", ())
 
     def headers(self, message_id: str, now: int, body: bytes) -> tuple[str, str, str]:
@@ -115,7 +117,7 @@ class Signer:
         """
         timestamp = now // 1000
         start = _start(message_id, timestamp)
-        told = _v1(self._hashes, start, body)
+        told = _v1(self._begun, start, body)
         if not self._alone:
             told = " ".join([told, *self._more(now, start, body)])
         return f"webhook-id: {message_id}", f"webhook-timestamp: {timestamp}", f"webhook-signature: {told}"
@@ -132,12 +134,10 @@ def _start(message_id: str, timestamp: int) -> bytes:
     return f"{message_id}.{timestamp}.".encode()
 
 
-def _v1(begun: tuple[Any, Any], start: bytes, body: bytes) -> str:
-    inner, outer = begun[0].copy(), begun[1].copy()
-    inner.update(start)
-    inner.update(body)
-    outer.update(inner.digest())
-    return "v1," + binascii.b2a_base64(outer.digest(), newline=False).decode()
+def _v1(begun: tuple[bytes, bytes], start: bytes, body: bytes) -> str:
+    inner, outer = begun
+    digest = sha256(outer + sha256(b"".join((inner, start, body))).digest()).digest()
+    return "v1," + binascii.b2a_base64(digest, newline=False).decode()
 
 
 def _v1a(signing_key: str, content: bytes) -> str:
