@@ -117,9 +117,10 @@ def claim(database: Database, ways: Ways, now: int, most: int = BATCH, *, wait: 
         if not due:
             return Batch(0, [])
         silent = outbox.silent_subscriptions(connection, list({row.subscription_id for row in due}))
-        news = outbox.news(connection, _known(ways, {row.destination_id for row in due}), now)
+        places = {row.destination_id for row in due}
+        news = outbox.news(connection, _known(ways, places), now)
         _targets(ways, news, lambda ids: outbox.configs(connection, ids))
-        _fare(ways, {row.destination_id for row in due}, news)
+        _fare(ways, places, news)
         sort = _Sorting(ways, lease, now)
         kept, starts = sort.pace(sort.sort(due, silent, news), lambda turns: outbox.take_turns(connection, turns, now))
         kept = _gathered(connection, kept, lease, now)
@@ -147,17 +148,17 @@ def _gathered(
     """Notices that are too old to be told one by one, made digests: one for each subscription (rule 14)."""
     found = []
     for target, part in kept:
-        after = target.channel.stale_after
-        old = [row for row in part if after is not None and _is_old(row, now - after)]
-        if old and after is not None:
-            part = _one_each(connection, part, old, lease, now - after, now)
+        before = 0 if (after := target.channel.stale_after) is None else now - after
+        old = [row for row in part if row.created_at < before and _is_notice(row)]
+        if old:
+            part = _one_each(connection, part, old, lease, before, now)
         found.append((target, part))
     return found
 
 
-def _is_old(row: Due, before: int) -> bool:
-    """Whether this is an old notice by itself, that nobody asked for again and that did not perhaps arrive already."""
-    return row.created_at < before and row.lead_id is None and not row.ambiguous and not row.wished
+def _is_notice(row: Due) -> bool:
+    """Whether this is a notice by itself, that nobody asked for again and that did not perhaps arrive already."""
+    return row.lead_id is None and not row.ambiguous and not row.wished
 
 
 def _one_each(connection: Connection, part: Sequence[Due], old: Sequence[Due], lease: str, before: int, now: int) -> list[Due]:
@@ -217,8 +218,8 @@ def _known(ways: Ways, ids: set[str]) -> dict[str, int]:
     """When these destinations had changed last, as far as this worker knows; -1 for those it does not know."""
     if len(ways.targets) > KEPT_TARGETS:
         ways.targets.clear()
-    known = ways.targets
-    return {identity: known[identity].changed_at if identity in known else -1 for identity in ids}
+    known = ways.targets.get
+    return {identity: target.changed_at if (target := known(identity)) else -1 for identity in ids}
 
 
 def _targets(ways: Ways, news: Mapping[str, Place], sealed: Callable[[list[str]], Mapping[str, bytes]]) -> None:
@@ -269,8 +270,9 @@ class _Sorting:
     ) -> list[tuple[Target, list[Due]]]:
         """Rows whose subscription and destination are active, by destination in the order of their ids."""
         parts: dict[str, list[Due]] = defaultdict(list)
+        oldest = self._now - EXPIRES_AFTER
         for row in due:
-            if row.created_at < self._now - EXPIRES_AFTER and not row.wished:
+            if row.created_at < oldest and not row.wished:
                 self._settle(row, EXPIRED, self._now, f"not sent within {EXPIRES_AFTER // DAY} days")
                 continue
             if row.subscription_id not in silent:

@@ -108,7 +108,8 @@ class Ledger:
         error = _text(f"{reply.error}: {masked_text(reply.detail, target.secrets)}".rstrip(": ")) if reply.error else None
         head = (masked(reply.head[:HEAD_LIMIT], target.secrets) or None) if reply.head else None
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
-        self.attempts.made(target, one, reply, name)
+        if self.attempts.wanted or name != "delivered":
+            self.attempts.made(target, one, reply, name)
         return alone
 
     def _not_delivered(
