@@ -50,14 +50,19 @@ def drained(counts: Counts, took_ms: int) -> None:
 
 
 class Attempts:
-    """Lines of attempts. Those that delivered are `wanted` only at the finest level: there may be tens of thousands a second."""
+    """Lines of attempts. Those that delivered are wanted only at the finest level: there may be tens of thousands a second."""
 
     def __init__(self) -> None:
-        self.wanted = logs.is_debug()
+        self._debug = logs.is_debug()
 
     def made(self, target: Target, one: Owed, reply: Reply, outcome: str) -> None:
         """An attempt is over; `outcome` is delivered, retry or dead."""
-        tell = {"delivered": log.debug, "retry": log.info}.get(outcome, log.warning)
+        if outcome == "delivered":
+            if not self._debug:
+                return
+            tell = log.debug
+        else:
+            tell = log.info if outcome == "retry" else log.warning
         tell(
             "attempt",
             outcome=outcome,

@@ -96,7 +96,7 @@ class Ledger:
         number = one.attempts + 1
         if isinstance(verdict, Delivered):
             self.counts.delivered += 1
-            outcome, name, alone = Outcome(DELIVERED, number, 0, now, now, None, one.id, one.lease), "delivered", 0
+            outcome, name, alone = one.becomes(DELIVERED, now, attempts=number), "delivered", 0
             if (change := faring.fine(target, now)) is not None:
                 self.change(change)
         else:
@@ -108,8 +108,7 @@ class Ledger:
         error = _text(f"{reply.error}: {masked_text(reply.detail, target.secrets)}".rstrip(": ")) if reply.error else None
         head = (masked(reply.head[:HEAD_LIMIT], target.secrets) or None) if reply.head else None
         self.chunk.attempts.append(Attempt(one.id, now, reply.duration_ms, reply.status, name, error, head))
-        if self.attempts.wanted or name != "delivered":
-            self.attempts.made(target, one, reply, name)
+        self.attempts.made(target, one, reply, name)
         return alone
 
     def _not_delivered(

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from integration.store.peeking import Peeking, Rows
 from integration.store.turns import Busy, Turns
 
-_BEGIN, _WAIT, _PATIENCE = "gradewire_begin", "gradewire_wait", "gradewire_patience"
+_BEGIN, _WAIT = "gradewire_begin", "gradewire_wait"
 #: How long SQLite waits for other processes that write (ms).
 PATIENCE_MS = 10_000
 #: How long PostgreSQL may take to answer a new connection, in seconds, unless its URL says otherwise.
@@ -92,18 +92,14 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    begin, wait = str(options.get(_BEGIN, "BEGIN")), options.get(_WAIT, True)
-    _be_patient(connection, PATIENCE_MS if wait else 0)
+    begin = str(options.get(_BEGIN, "BEGIN"))
+    if options.get(_WAIT, True):
+        connection.exec_driver_sql(begin)
+        return
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
     try:
         connection.exec_driver_sql(begin)
     except OperationalError as error:
-        if wait:
-            raise
         raise Busy from error
-
-
-def _be_patient(connection: Connection, patience: int) -> None:
-    """Wait so long (ms) for others; from this transaction on, until another wants to wait longer or shorter."""
-    if connection.info.get(_PATIENCE, PATIENCE_MS) != patience:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={patience}")
-        connection.info[_PATIENCE] = patience
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={PATIENCE_MS}")

@@ -13,7 +13,7 @@ from integration.domain.message import HttpRequest, Reply
 from integration.wire.addresses import Policy
 from integration.wire.sockets import Sockets, sockets_allowed
 from integration.wire.transfer import Transfer
-from integration.wire.window import WINDOW, Window
+from integration.wire.window import Window
 
 Tag = TypeVar("Tag")
 
@@ -62,7 +62,7 @@ class Transport(Generic[Tag]):
 
     def has_room(self, *, retry: bool = False) -> bool:
         """Whether another request may start now; a repeated attempt only where half of all places stay for first ones."""
-        if self._window.count >= WINDOW or len(self._busy) >= self.most:
+        if self._window.full or len(self._busy) >= self.most:
             return False
         return not retry or self._retries < self.most // 2
 

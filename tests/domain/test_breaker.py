@@ -46,6 +46,19 @@ def test_it_never_opens_below_its_share(outcomes: str) -> None:
         since = at + 1
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2 * MINUTE)), max_size=80))
+def test_it_opens_exactly_where_a_plain_list_of_the_last_attempts_says_so(attempts: list[tuple[bool, int]]) -> None:
+    breaker, last, at = Breaker(), list[tuple[int, bool]](), 0
+    for fine, wait in attempts:
+        at += wait
+        last = [*last, (at, fine)][-LAST:]
+        recent = [good for when, good in last if at - when < WITHIN]
+        failures = recent.count(False)
+        expected = not fine and failures >= FAILURES and failures >= SHARE * len(recent)
+        assert breaker.note(at, fine=fine) is expected
+        last = [] if expected else last
+
+
 def test_it_stays_open_twice_as_long_each_time_up_to_a_limit() -> None:
     lengths = [open_for(n) for n in range(12)]
     assert lengths[:3] == [30 * SECOND, 60 * SECOND, 120 * SECOND]

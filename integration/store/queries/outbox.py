@@ -20,7 +20,7 @@ Rows = Sequence[Sequence[Any]]
 
 @dataclass(slots=True)
 class Due:
-    """A claimed delivery. (Its fields are read many times: of a tuple, that would take four times as long.)"""
+    """A claimed delivery. (Its fields are read many times: of a tuple, that takes twice as long.)"""
 
     id: int
     event_seq: int
